@@ -1,0 +1,171 @@
+/**
+ * The TypeScript face of the native core. Types only describe; the addon does.
+ * Everything here is synchronous: it is used in worker processes that have no event loop.
+ */
+import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type TrackerKind = 'auto' | 'pagemap' | 'mprotect' | 'compare';
+
+export interface HeapOptions {
+  backend: string;
+  /** The backing file. Helper files of the backend lie beside it. */
+  path: string;
+  /** Name of the application's layout, e.g. `bank/1`; a heap with another one is refused by name. */
+  layout: string;
+  /** Bytes, whole pages. Needed by create. */
+  size?: number;
+  /** Bytes of address space reserved for growth. */
+  maxSize?: number;
+  tracker?: TrackerKind;
+  logBytes?: number;
+  background?: boolean;
+  readOnly?: boolean;
+  fixedAddress?: boolean;
+  /** Mixed into checksums. Default 0. */
+  identity?: bigint;
+  /** Name of a planted bug (see `plantedBugs()`). */
+  planted?: string | undefined;
+  /** Where files live. Default: the real file system. */
+  storage?: NativeStorage;
+}
+
+/** An opaque handle: posix (default), `faulty` or `model`. */
+export interface NativeStorage {
+  readonly kind: string;
+}
+
+export interface HeapReport {
+  problems: string[];
+  allocatedBlocks: number;
+  allocatedBytes: number;
+  freePages: number;
+}
+
+export interface NativeHeap {
+  /** All bytes of the heap; fetch it again after anything that can grow or shrink the heap. Detached by close(). */
+  readonly buffer: ArrayBuffer;
+  readonly size: number;
+  readonly sequence: number;
+  readonly lastCommitPages: number;
+  root: number;
+  layout: string;
+  /** Zeroed, 16-byte aligned; offsets are from the start of the heap, 0 is null. */
+  allocate(bytes: number): number;
+  release(offset: number): void;
+  usableSize(offset: number): number;
+  trim(): void;
+  commit(): void;
+  checkpoint(): void;
+  verify(reachable?: Float64Array): HeapReport;
+  close(): void;
+}
+
+export interface BackendInfo {
+  name: string;
+  summary: string;
+  failureAtomic: boolean;
+  needsReflink: boolean;
+  steps: string[];
+}
+
+export interface PlantedBugInfo {
+  name: string;
+  subject: string;
+  figureClass: number;
+  seenBy: 'kill' | 'cut';
+  summary: string;
+}
+
+/** How a child ended: by exit status or by signal, or because we had to stop it. */
+export interface ChildEnd {
+  exit: number | null;
+  signal: number | null;
+  /** Set when we killed it for a limit. */
+  stopped: 'time' | 'memory' | 'output' | null;
+  maxRssBytes: number;
+  /** Everything it wrote to its result pipe, bounded. */
+  output: Buffer;
+}
+
+export interface StepHit {
+  /** 1-based over the life of the process since `armSteps`. */
+  index: number;
+  name: string;
+}
+
+/** A native std::map<uint64, uint64> whose nodes live in a heap (fixedAddress). */
+export interface NativeStlMap {
+  insert(key: number, value: number): void;
+  erase(key: number): boolean;
+  get(key: number): number | undefined;
+  readonly size: number;
+  /** Pairs in order, [k0, v0, k1, v1, …]; throws where the tree is not sound. */
+  entries(): Float64Array;
+  /** Offsets of all blocks, for Heap.verify. */
+  blocks(): Float64Array;
+}
+
+/** Native threads that write slots of one array in a heap while another commits. */
+export interface NativeThreadsWork {
+  /** Every thread does its batch `k`, the state is captured, the threads go on with `k + 1` while the flush runs. */
+  commit(k: number): void;
+  stop(): void;
+}
+
+export interface NativeAddon {
+  createHeap(options: HeapOptions): NativeHeap;
+  openHeap(options: HeapOptions): NativeHeap;
+  backends(): BackendInfo[];
+  plantedBugs(): PlantedBugInfo[];
+
+  /** Counts steps from now on; at step number `killAt` (0: never) the process kills itself with SIGKILL. */
+  armSteps(killAt: number): void;
+  /** All steps passed since `armSteps`, bounded at 1e6. */
+  stepsPassed(): string[];
+  /** Writes the number and name of each step passed to a descriptor as it happens: `s <index> <name>\n`, before it takes effect. -1: off. */
+  traceStepsTo(fd: number): void;
+  /** The kernel kills this process with SIGKILL after so many nanoseconds. 0 disarms. */
+  killAfter(nanoseconds: number): void;
+
+  /**
+   * fork(2) of a worker started with --single-threaded. Returns 0 in the child. The child is in a
+   * process group of its own, dies with its parent, its descriptor 1 is the write end of a pipe that
+   * `waitChild` reads. Blocks of memory that V8 hides from children are made visible first.
+   */
+  forkChild(): number;
+  /** Waits for the child, reading its output; stops it at a limit; kills what is left of its process group. */
+  waitChild(pid: number, limits: { timeMs: number; rssBytes: number; outputBytes: number }): ChildEnd;
+  exitNow(status: number): never;
+  killSelf(): never;
+
+  /** Byte comparison of two folders: null if equal, else the first difference in words. */
+  compareFolders(a: string, b: string): string | null;
+  /** Copies the files of a folder (reflink where possible). */
+  copyFolder(from: string, to: string): void;
+  /** Can files in this folder be cloned (FICLONE)? */
+  reflinkAvailable(folder: string): boolean;
+  trackersAvailable(): { pagemap: boolean };
+
+  openStlMap(heap: NativeHeap): NativeStlMap;
+  startThreads(heap: NativeHeap, options: { threads: number; slots: number; array: number; seed: number; from: number }): NativeThreadsWork;
+  /** An injected error: the `nth` call (1-based) of `operation` fails with `errno`, or is cut to `shortBytes`. */
+  faultyStorage(plan: { operation: string; nth: number; errno?: string; shortBytes?: number }): NativeStorage;
+}
+
+function addonPath(): string {
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    const candidate = path.join(folder, 'build', 'Release', 'plugpull.node');
+    if (existsSync(candidate)) return candidate;
+    const up = path.dirname(folder);
+    if (up === folder) {
+      throw new Error('the native core is not built: run `npm run build`');
+    }
+    folder = up;
+  }
+}
+
+export const native: NativeAddon = createRequire(import.meta.url)(addonPath()) as NativeAddon;
