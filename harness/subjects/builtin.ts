@@ -42,9 +42,9 @@ export class BuiltinSubject implements Subject {
     return this.work(dir, seed, plan, 0, true);
   }
 
-  async run(dir: string, seed: number, plan: CrashPlan | null): Promise<SubjectRun> {
+  async run(dir: string, seed: number, plan?: CrashPlan): Promise<SubjectRun> {
     const create = this.unmade.delete(dir);
-    return this.work(dir, seed, plan, plan?.mode === 'time' ? commitsInTrial : commitsInSweep, create);
+    return this.work(dir, seed, plan ?? null, plan?.mode === 'time' ? commitsInTrial : commitsInSweep, create);
   }
 
   private async work(
@@ -54,7 +54,16 @@ export class BuiltinSubject implements Subject {
     commits: number,
     create: boolean,
   ): Promise<SubjectRun> {
-    const answer = await this.zygote.run({ op: 'run', target: this.target, dir, seed, create, plan, commits, limits });
+    const answer = await this.zygote.run({
+      op: 'run',
+      target: this.target,
+      dir,
+      seed,
+      create,
+      plan,
+      commits,
+      limits,
+    });
     return {
       acked: answer.acked,
       begun: answer.begun,

@@ -72,7 +72,9 @@ export class Zygote {
     createInterface({ input: child.stdout }).on('line', (line) => this.answered(line));
     child.on('close', (code, signal) => {
       if (this.child === child) this.child = null;
-      this.fail(new Error(`the worker process ended (${signal ?? `exit ${code ?? '?'}`}): ${this.stderr.trim()}`));
+      this.fail(
+        new Error(`the worker process ended (${signal ?? `exit ${code ?? '?'}`}): ${this.stderr.trim()}`),
+      );
     });
     child.on('error', (error) => this.fail(error));
     return child;

@@ -1,0 +1,201 @@
+/** A campaign: the trials that one command runs, all derived from one seed, written to one run directory. */
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import { eventSchema, type FindingEvent, type Reporter, type RunEvent } from '../core/events.js';
+import type { CampaignVerdict } from '../core/verdict.js';
+import { findingSchema, replayLine, saveFinding } from '../store/findings.js';
+import { readEvents } from '../store/event-log.js';
+import { eventsFile, RunDir } from '../store/run-dir.js';
+import { version } from '../core/version.js';
+import type { Budget, CampaignContext, Engine, NewFinding, Shard } from './context.js';
+import { machineFacts } from './machine.js';
+import { conclude, Tally } from './tally.js';
+
+export interface CampaignOptions {
+  seed: number;
+  shard: Shard;
+  budget: Budget;
+  jobs: number;
+  /** The run directory. */
+  runFolder: string;
+  /** Folder for targets' files; null: inside the run directory. */
+  workFolder: string | null;
+  resume: boolean;
+  /** Stop after so many violations in targets that should hold. */
+  maxFailures: number;
+  gateUpperBound: number | null;
+  argv: string[];
+  /** What was asked for, as data, for the log. */
+  config: unknown;
+  skipped: { what: string; reason: string; remedy?: string }[];
+}
+
+export interface CampaignResult {
+  verdict: CampaignVerdict;
+  exitCode: number;
+  runFolder: string;
+  tally: Tally;
+}
+
+/** Evidence that is kept of one target in one class; more of the same teach nothing. */
+const findingsPerClass = 3;
+
+export class Campaign {
+  private interrupted = false;
+  private readonly kept = new Map<string, number>();
+  private readonly tally = new Tally();
+  private readonly done = new Set<number>();
+
+  constructor(
+    private readonly options: CampaignOptions,
+    private readonly engines: Engine[],
+    private readonly reporters: Reporter[],
+  ) {}
+
+  /** No new trial begins; those under way end. */
+  interrupt(): void {
+    this.interrupted = true;
+  }
+
+  async run(): Promise<CampaignResult> {
+    const { options } = this;
+    const started = performance.now();
+    const dir = RunDir.open(options.runFolder, options.resume ? 'resume' : 'new');
+    const workFolder = options.workFolder ?? path.join(options.runFolder, 'work');
+    try {
+      if (options.workFolder === null) mkdirSync(workFolder, { recursive: true });
+      const emit = (event: RunEvent): void => {
+        this.tally.add(event);
+        dir.log.write(event);
+        for (const reporter of this.reporters) reporter.on(event);
+      };
+      if (options.resume) await this.recall(path.join(options.runFolder, eventsFile));
+      else emit(this.opening());
+      dir.log.sync();
+      for (const skipped of options.skipped) emit({ type: 'skipped', ...skipped });
+      await this.torture(this.context(emit, workFolder, dir));
+      const end = this.closing(performance.now() - started);
+      emit(end);
+      dir.log.sync();
+      for (const reporter of this.reporters) await reporter.end?.();
+      return { verdict: end.verdict, exitCode: end.exitCode, runFolder: options.runFolder, tally: this.tally };
+    } finally {
+      dir.close();
+      if (options.workFolder === null) rmSync(workFolder, { recursive: true, force: true });
+    }
+  }
+
+  /** Each engine gets an equal share of what is left of the budget. */
+  private async torture(context: CampaignContext): Promise<void> {
+    const { budget } = this.options;
+    const started = performance.now();
+    let index = 0;
+    for (const [number, engine] of this.engines.entries()) {
+      const left = this.engines.length - number;
+      const share = {
+        millis: budget.millis === null ? null : Math.max(0, budget.millis - (performance.now() - started)) / left,
+        trials: budget.trials === null ? null : Math.ceil(Math.max(0, budget.trials - index) / left),
+      };
+      index = await engine.run(context, share, index);
+    }
+  }
+
+  private opening(): RunEvent {
+    const { options } = this;
+    return {
+      type: 'run-started',
+      schema: eventSchema,
+      at: new Date().toISOString(),
+      run: path.basename(options.runFolder),
+      version,
+      argv: options.argv,
+      seed: options.seed,
+      shard: options.shard,
+      machine: machineFacts(),
+      config: options.config,
+    };
+  }
+
+  private closing(millis: number): Extract<RunEvent, { type: 'run-ended' }> {
+    const { verdict, caveats } = conclude(this.tally, this.options.gateUpperBound);
+    if (this.interrupted) caveats.unshift('The run was interrupted before its budget was spent.');
+    const code = exitCodeOf(verdict);
+    return {
+      type: 'run-ended',
+      at: new Date().toISOString(),
+      verdict,
+      exitCode: this.interrupted && code !== exitCodes.violation ? exitCodes.interrupted : code,
+      interrupted: this.interrupted,
+      counts: { ...this.tally.counts },
+      caveats,
+      millis: Math.round(millis),
+    };
+  }
+
+  private context(emit: (event: RunEvent) => void, workFolder: string, dir: RunDir): CampaignContext {
+    const { options } = this;
+    return {
+      seed: options.seed,
+      shard: options.shard,
+      runFolder: options.runFolder,
+      workFolder,
+      jobs: options.jobs,
+      tally: this.tally,
+      done: this.done,
+      emit,
+      addFinding: (finding) => this.addFinding(finding, emit, dir),
+      stopping: () => this.interrupted || this.tally.unexpectedFindings >= options.maxFailures,
+    };
+  }
+
+  private addFinding(found: NewFinding, emit: (event: RunEvent) => void, dir: RunDir): FindingEvent | null {
+    const expected = found.target.expect === 'caught';
+    const kind = `${found.target.id} ${found.fault} ${found.rig} ${found.fs ?? ''} ${found.verdict}`;
+    const kept = this.kept.get(kind) ?? 0;
+    // An unexpected violation always counts against --max-failures, but its files are kept only a few times.
+    if (kept >= (expected ? 1 : findingsPerClass)) {
+      if (!expected) this.tally.unexpectedFindings++;
+      return null;
+    }
+    this.kept.set(kind, kept + 1);
+    const { runFolder } = this.options;
+    const number = this.tally.findings + 1;
+    const { afterCrash, logs, bundle, target, trial, ...rest } = found;
+    const { folder } = saveFinding(
+      runFolder,
+      number,
+      { schema: findingSchema, version, ...rest, target },
+      { afterCrash, logs },
+    );
+    let bundleInRun: string | null = null;
+    if (bundle !== undefined && existsSync(bundle)) {
+      bundleInRun = path.join(folder, 'bundle.plugpull');
+      renameSync(bundle, path.join(runFolder, bundleInRun));
+    }
+    const event: FindingEvent = {
+      ...rest,
+      type: 'finding',
+      number,
+      trial,
+      target: target.id,
+      folder,
+      bundle: bundleInRun,
+      replay: replayLine(runFolder, { folder }),
+      expected,
+    };
+    emit(event);
+    dir.log.sync();
+    return event;
+  }
+
+  /** Takes up what an earlier part of this run has written. */
+  private async recall(events: string): Promise<void> {
+    for await (const event of readEvents(events)) {
+      if (event.type === 'run-ended') continue;
+      this.tally.add(event);
+      for (const reporter of this.reporters) reporter.on(event);
+      if (event.type === 'trial') this.done.add(event.index);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** Looks at the machine. Each finding says what depends on it, and how to get it where it is missing. */
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { native } from '../../native/index.js';
+import { reflinkAvailable } from '../rigs/reflink-probe.js';
+import { guardPath } from '../subjects/guard.js';
+
+export interface Finding {
+  /** `missing`: the main job cannot be done; `optional`: a part of it is skipped. */
+  state: 'ok' | 'optional' | 'missing';
+  what: string;
+  detail: string;
+  remedy?: string;
+}
+
+/** Programs, what needs them, and the Debian package that has them. */
+const programs = [
+  { program: 'unshare', for: 'private mounts (backend snap without a reflink folder, rig disk)', pkg: 'util-linux' },
+  { program: 'mkfs.xfs', for: 'backend snap without a reflink folder; XFS on rig disk', pkg: 'xfsprogs' },
+  { program: 'mkfs.ext4', for: 'ext4 on rig disk', pkg: 'e2fsprogs' },
+  { program: 'mkfs.btrfs', for: 'btrfs on rig disk', pkg: 'btrfs-progs' },
+];
+
+export async function diagnose(): Promise<Finding[]> {
+  const findings: Finding[] = [nativeCore(), guard(), user()];
+  findings.push(...programs.map(programFinding), ...kernel(), reflink());
+  return Promise.resolve(findings);
+}
+
+function nativeCore(): Finding {
+  const count = native.backends().length;
+  return { state: 'ok', what: 'native core', detail: `built; ${count} backends` };
+}
+
+function guard(): Finding {
+  const what = 'guard';
+  return existsSync(guardPath())
+    ? { state: 'ok', what, detail: 'built; programs of your own can be tortured' }
+    : { state: 'missing', what, detail: 'not built', remedy: 'npm run build' };
+}
+
+function user(): Finding {
+  if (process.getuid?.() === 0) return { state: 'ok', what: 'user', detail: 'root: images can be mounted' };
+  return {
+    state: 'optional',
+    what: 'user',
+    detail: 'ordinary user: no images can be mounted',
+    remedy: 'as root, backend snap and rig disk work without further ado',
+  };
+}
+
+function programFinding({ program, for: what, pkg }: (typeof programs)[number]): Finding {
+  const found = (process.env['PATH'] ?? '')
+    .split(':')
+    .concat('/usr/sbin', '/sbin')
+    .some((folder) => existsSync(path.join(folder, program)));
+  if (found) return { state: 'ok', what: program, detail: what };
+  return { state: 'optional', what: program, detail: `not installed; needed for ${what}`, remedy: `apt-get install ${pkg}` };
+}
+
+function kernel(): Finding[] {
+  const { pagemap } = native.trackersAvailable();
+  return [
+    {
+      state: pagemap ? 'ok' : 'optional',
+      what: 'PAGEMAP_SCAN',
+      detail: pagemap ? 'changed pages are found by write-protection' : 'not there; changed pages are found by mprotect',
+    },
+    device('/dev/fuse', 'rig disk', 'modprobe fuse'),
+    device('/dev/loop-control', 'images on loop devices', 'modprobe loop'),
+  ];
+}
+
+function device(file: string, needed: string, remedy: string): Finding {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK);
+    return { state: 'ok', what: file, detail: needed };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'error';
+    return { state: 'optional', what: file, detail: `${code}; needed for ${needed}`, remedy };
+  }
+}
+
+function reflink(): Finding {
+  const what = 'reflink';
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'plugpull-doctor-'));
+  try {
+    if (reflinkAvailable(folder)) return { state: 'ok', what, detail: `${os.tmpdir()} can clone files` };
+    return {
+      state: 'optional',
+      what,
+      detail: `${os.tmpdir()} cannot clone files: backend snap needs an XFS image (root) or another folder`,
+      remedy: 'name a folder on XFS or btrfs with --dir',
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,77 @@
+/** The targets of a campaign from what was asked for, by name, with errors that say what there is. */
+import { native, type BackendInfo } from '../../native/index.js';
+import { workloads } from '../../workloads/registry.js';
+import { UsageError } from '../core/errors.js';
+import { backendTargetId, type BackendTarget } from '../core/target.js';
+
+export interface BackendSelection {
+  /** Names, or empty for all. */
+  backends: string[];
+  workloads: string[];
+  /** Planted bugs to switch on, each in targets of its own. */
+  planted: string[];
+  tracker?: BackendTarget['tracker'];
+  input?: string;
+  /** Add the negative control and a sample of planted bugs. */
+  controls: boolean;
+}
+
+/** Planted bugs that every default run must catch, so that a broken harness cannot report green. */
+const canaryCount = 3;
+/** The workload under which controls are tortured. */
+const controlWorkload = 'bank';
+
+export function backendTargets(selection: BackendSelection): BackendTarget[] {
+  const backends = pick('backend', selection.backends, native.backends());
+  const loads = pick('workload', selection.workloads, workloads);
+  const make = (backend: BackendInfo, workload: string, planted?: string): BackendTarget => ({
+    kind: 'backend',
+    id: backendTargetId(backend.name, workload, planted),
+    backend: backend.name,
+    workload,
+    ...(planted === undefined ? {} : { planted }),
+    expect: backend.failureAtomic && planted === undefined ? 'hold' : 'caught',
+    ...(selection.tracker === undefined ? {} : { tracker: selection.tracker }),
+    ...(selection.input === undefined ? {} : { input: selection.input }),
+    ...(workload === 'threads' ? { background: true } : {}),
+    needsReflink: backend.needsReflink,
+    steps: backend.steps,
+  });
+  if (selection.planted.length > 0) {
+    return selection.planted.flatMap((name) => {
+      const bug = pick('planted bug', [name], native.plantedBugs())[0];
+      const broken = bug?.subject === 'heap' ? backends : native.backends().filter((b) => b.name === bug?.subject);
+      return broken.flatMap((backend) => loads.map((load) => make(backend, load.name, name)));
+    });
+  }
+  const right = backends.filter((backend) => backend.failureAtomic);
+  const wrong = backends.filter((backend) => !backend.failureAtomic);
+  const targets = loads.flatMap((load) => right.map((backend) => make(backend, load.name)));
+  const named = selection.backends.length > 0;
+  if (selection.controls || named) targets.push(...wrong.flatMap((b) => loads.map((load) => make(b, load.name))));
+  if (selection.controls) targets.push(...canaries(backends, make));
+  return targets;
+}
+
+/** One planted bug that a SIGKILL can show for each of the first backends that have one. */
+function canaries(
+  backends: BackendInfo[],
+  make: (backend: BackendInfo, workload: string, planted: string) => BackendTarget,
+): BackendTarget[] {
+  const bugs = native.plantedBugs().filter((bug) => bug.seenBy === 'kill');
+  return backends
+    .flatMap((backend) => {
+      const bug = bugs.find((b) => b.subject === backend.name);
+      return bug === undefined || backend.needsReflink ? [] : [make(backend, controlWorkload, bug.name)];
+    })
+    .slice(0, canaryCount);
+}
+
+function pick<T extends { name: string }>(kind: string, wanted: string[], all: readonly T[]): T[] {
+  if (wanted.length === 0) return [...all];
+  return wanted.map((name) => {
+    const found = all.find((one) => one.name === name);
+    if (found !== undefined) return found;
+    throw new UsageError(`there is no ${kind} "${name}"`, `there are: ${all.map((one) => one.name).join(', ')}`);
+  });
+}

@@ -1,0 +1,53 @@
+/** What `plugpull run` can be told on the command line. */
+import type { Shard } from '../campaign/context.js';
+import type { Config } from '../config/schema.js';
+import { UsageError } from '../core/errors.js';
+
+export interface RunFlags {
+  backend?: string[];
+  workload?: string[];
+  planted?: string[];
+  tracker?: Config['tracker'];
+  input?: string;
+  target?: string[];
+  name?: string;
+  setup?: string;
+  run?: string;
+  check?: string;
+  with?: string[];
+  ignore?: string[];
+  recoverTwice?: 'bytes' | 'state';
+  timeout?: number;
+  fault?: string[];
+  rig?: string[];
+  fs?: string[];
+  profile?: string[];
+  states?: number;
+  exhaustive?: boolean;
+  commits?: number;
+  controls: boolean;
+  seed?: number;
+  trials?: number;
+  for?: number;
+  jobs?: number;
+  shard?: Shard;
+  maxFailures?: number;
+  gateUpperBound?: number;
+  config?: string;
+  out?: string;
+  dir?: string;
+  resume?: string;
+  json?: boolean;
+  quiet?: boolean;
+  junit?: string;
+  html?: string;
+  markdown?: string;
+  github?: boolean;
+}
+
+export function requireTogether(flags: RunFlags): void {
+  const given = (['setup', 'run', 'check'] as const).filter((name) => flags[name] !== undefined);
+  if (given.length > 0 && given.length < 3) {
+    throw new UsageError('--setup, --run and --check go together', 'see docs/your-own-program.md');
+  }
+}

@@ -1,0 +1,65 @@
+/** The command line: parses, runs one command, and turns every error into a sentence and an exit code. */
+import { Command, CommanderError } from 'commander';
+import { PlugpullError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
+import { version } from '../core/version.js';
+import { certifyCommand } from './certify.js';
+import { doctorCommand } from './doctor.js';
+import { listCommand } from './list.js';
+import { mergeCommand } from './merge.js';
+import { replayCommand } from './replay.js';
+import { reportCommand } from './report.js';
+import { runCommand } from './run.js';
+
+function program(): Command {
+  const main = new Command('plugpull')
+    .description('Pulls the plug on programs that keep their data in files, and proves what is left.')
+    .version(version)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false });
+  for (const command of [
+    runCommand(),
+    replayCommand(),
+    certifyCommand(),
+    reportCommand(),
+    mergeCommand(),
+    listCommand(),
+    doctorCommand(),
+  ]) {
+    main.addCommand(command.exitOverride().showSuggestionAfterError());
+  }
+  main.addHelpText(
+    'after',
+    `
+Exit status: 0 held, 1 violation, 2 not measured or too little, 64 wrong use, 69 this machine lacks
+what was asked for, 70 our own failure, 130 interrupted.`,
+  );
+  return main;
+}
+
+function exitStatusOf(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Help and version that were asked for are no error.
+    return error.exitCode === 0 ? 0 : exitCodes.usage;
+  }
+  if (error instanceof PlugpullError) {
+    process.stderr.write(`plugpull: ${error.message}\n`);
+    if (error.remedy !== undefined) process.stderr.write(`  ${error.remedy}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`plugpull: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return exitCodes.ownFailure;
+}
+
+// `plugpull report | head` is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+try {
+  const argv = process.argv.length > 2 ? process.argv : [...process.argv, '--help'];
+  await program().parseAsync(argv);
+} catch (error) {
+  process.exitCode = exitStatusOf(error);
+}

@@ -1,0 +1,49 @@
+/** Values of flags: parsed once, refused by name. */
+import { InvalidArgumentError } from 'commander';
+import { parseDuration } from '../config/schema.js';
+import type { Shard } from '../campaign/context.js';
+
+export function list(value: string, before: string[] = []): string[] {
+  const items = value.split(',').map((item) => item.trim());
+  if (items.some((item) => item === '')) throw new InvalidArgumentError('a comma-separated list of names is needed.');
+  return [...before, ...items];
+}
+
+export function repeated(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+export function positiveInteger(value: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('a whole number above 0 is needed.');
+  return Number(value);
+}
+
+export function seed(value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number > 0x7fffffff) {
+    throw new InvalidArgumentError(`a whole number from 0 to ${0x7fffffff} is needed.`);
+  }
+  return number;
+}
+
+export function duration(value: string): number {
+  const millis = parseDuration(value);
+  if (!(millis > 0)) throw new InvalidArgumentError('a duration such as 90s, 5m or 2h is needed.');
+  return millis;
+}
+
+export function probability(value: string): number {
+  const number = Number(value);
+  if (!(number > 0 && number < 1)) throw new InvalidArgumentError('a probability between 0 and 1 is needed.');
+  return number;
+}
+
+export function shard(value: string): Shard {
+  const match = /^(\d+)\/(\d+)$/.exec(value);
+  const index = Number(match?.[1]);
+  const of = Number(match?.[2]);
+  if (match === null || index < 1 || index > of || of > 10_000) {
+    throw new InvalidArgumentError('i/n with 1 ≤ i ≤ n is needed, such as 2/4.');
+  }
+  return { index, of };
+}

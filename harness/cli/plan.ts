@@ -1,0 +1,128 @@
+/** From flags and configuration to the targets and engines of a campaign; what cannot be done here is named. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { backendTargets } from '../campaign/targets.js';
+import type { Engine } from '../campaign/context.js';
+import { KillEngine } from '../campaign/kill-engine.js';
+import { faultNames, rigNames, type CommandTargetConfig, type Config } from '../config/schema.js';
+import { UsageError } from '../core/errors.js';
+import { defaultCommandLimits, type CommandTarget, type Target } from '../core/target.js';
+import { requireTogether, type RunFlags } from './flags.js';
+
+export interface CampaignPlan {
+  engines: Engine[];
+  targets: Target[];
+  skipped: { what: string; reason: string; remedy?: string }[];
+  /** Something in it mounts file systems. */
+  wantsMounts: boolean;
+}
+
+export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
+  requireTogether(flags);
+  const faults = pick('fault', flags.fault ?? config.fault, faultNames);
+  const rigs = pick('rig', flags.rig ?? config.rig, rigNames);
+  const targets = chooseTargets(flags, config);
+  const skipped: CampaignPlan['skipped'] = [];
+  const engines: Engine[] = [];
+  if (faults.includes('kill') && rigs.includes('folder')) engines.push(new KillEngine(targets));
+  if (engines.length === 0) {
+    throw new UsageError(
+      `no rig among ${rigs.join(', ')} can do the fault ${faults.join(', ')}`,
+      '`kill` needs rig folder; `cut` needs rig model or disk',
+    );
+  }
+  const wantsMounts = targets.some((target) => target.kind === 'backend' && target.needsReflink);
+  return { engines, targets, skipped, wantsMounts };
+}
+
+function chooseTargets(flags: RunFlags, config: Config): Target[] {
+  const commands = commandTargets(flags, config);
+  const named =
+    flags.backend !== undefined || flags.workload !== undefined || flags.planted !== undefined || flags.target === undefined;
+  if (flags.setup !== undefined || (flags.target !== undefined && !(named && flags.backend !== undefined))) {
+    return commands;
+  }
+  if (flags.input !== undefined && !existsSync(flags.input)) {
+    throw new UsageError(`there is no file ${flags.input}`, 'name a text file with --input');
+  }
+  const input = flags.input ?? config.input;
+  const tracker = flags.tracker ?? config.tracker;
+  if (tracker !== undefined && !['auto', 'pagemap', 'mprotect', 'compare'].includes(tracker)) {
+    throw new UsageError(`there is no tracker "${tracker}"`, 'there are: auto, pagemap, mprotect, compare');
+  }
+  const narrowed = flags.backend !== undefined || flags.planted !== undefined;
+  return [
+    ...backendTargets({
+      backends: flags.backend ?? config.backends,
+      workloads: flags.workload ?? config.workloads,
+      planted: flags.planted ?? config.planted,
+      ...(tracker === undefined ? {} : { tracker }),
+      ...(input === undefined ? {} : { input: path.resolve(input) }),
+      controls: flags.controls && config.controls && !narrowed,
+    }),
+    ...(narrowed ? [] : commands),
+  ];
+}
+
+function commandTargets(flags: RunFlags, config: Config): CommandTarget[] {
+  if (flags.setup !== undefined && flags.run !== undefined && flags.check !== undefined) {
+    const { setup, run, check } = flags;
+    if (flags.recoverTwice !== undefined && !['bytes', 'state'].includes(flags.recoverTwice)) {
+      throw new UsageError(`--recover-twice is bytes or state, not "${String(flags.recoverTwice)}"`);
+    }
+    return [
+      commandTarget(flags.name ?? 'program', {
+        setup,
+        run,
+        check,
+        with: flags.with ?? [],
+        ignore: flags.ignore ?? [],
+        expect: 'hold',
+        recoverTwice: flags.recoverTwice ?? 'state',
+        ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
+      }),
+    ];
+  }
+  const wanted = flags.target ?? Object.keys(config.targets);
+  return wanted.map((name) => {
+    const found = config.targets[name];
+    if (found === undefined) {
+      const all = Object.keys(config.targets);
+      throw new UsageError(
+        `there is no target "${name}" in the configuration`,
+        all.length === 0 ? 'it defines none' : `there are: ${all.join(', ')}`,
+      );
+    }
+    return commandTarget(name, found);
+  });
+}
+
+function commandTarget(id: string, config: CommandTargetConfig): CommandTarget {
+  for (const file of config.with) {
+    if (!existsSync(file)) throw new UsageError(`there is no program ${file}`, 'check --with');
+  }
+  return {
+    kind: 'command',
+    id,
+    setup: config.setup,
+    run: config.run,
+    check: config.check,
+    with: config.with.map((file) => path.resolve(file)),
+    ignore: config.ignore,
+    expect: config.expect,
+    recoverTwice: config.recoverTwice,
+    limits: {
+      timeMs: config.timeout ?? defaultCommandLimits.timeMs,
+      memoryBytes: config.memoryBytes ?? defaultCommandLimits.memoryBytes,
+    },
+  };
+}
+
+function pick<T extends string>(kind: string, wanted: readonly string[], all: readonly T[]): T[] {
+  if (wanted.length === 0) return [...all];
+  return wanted.map((name) => {
+    const found = all.find((one) => one === name);
+    if (found === undefined) throw new UsageError(`there is no ${kind} "${name}"`, `there are: ${all.join(', ')}`);
+    return found;
+  });
+}

@@ -1,0 +1,121 @@
+/** `plugpull replay`: shows a finding again, from its files or by crashing at the same place. */
+import { Command } from 'commander';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import picomatch from 'picomatch';
+import { UsageError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
+import { deriveSeed } from '../core/seed.js';
+import { isViolation } from '../core/verdict.js';
+import type { Judgement } from '../oracle/judge.js';
+import { FolderRig } from '../rigs/folder.js';
+import { ReflinkImageRig } from '../rigs/reflink.js';
+import { reflinkAvailable } from '../rigs/reflink-probe.js';
+import type { Rig } from '../rigs/rig.js';
+import { loadFinding, type FindingRecord, type StoredFinding } from '../store/findings.js';
+import { BuiltinSubject } from '../subjects/builtin.js';
+import { CommandSubject } from '../subjects/command.js';
+import { Zygote } from '../subjects/zygote.js';
+import { recheck, runTrial, type TrialOptions } from '../trial/trial.js';
+import { positiveInteger } from './options.js';
+import { againInPrivateMounts, canEnterPrivateMounts } from './private-mounts.js';
+
+interface ReplayFlags {
+  crash?: boolean;
+  attempts: number;
+  json?: boolean;
+}
+
+export function replayCommand(): Command {
+  return new Command('replay')
+    .description('show a finding again: check the files that its crash left, or crash at the same place once more')
+    .argument('<finding>', 'folder of a finding, as its report names it')
+    .option('--crash', 'run the workload and crash it again, instead of checking the stored files')
+    .option('--attempts <n>', 'how often a crash at a random moment is tried again', positiveInteger, 50)
+    .option('--json', 'print one JSON object')
+    .action(async (folder: string, flags: ReplayFlags) => {
+      process.exitCode = await replay(folder, flags);
+    });
+}
+
+async function replay(folder: string, flags: ReplayFlags): Promise<number> {
+  const stored = loadFinding(folder);
+  const { record } = stored;
+  const reflink = record.target.kind === 'backend' && record.target.needsReflink;
+  if (reflink && !reflinkAvailable(os.tmpdir()) && canEnterPrivateMounts()) return againInPrivateMounts();
+
+  const base = mkdtempSync(path.join(os.tmpdir(), 'plugpull-replay-'));
+  const rig: Rig = reflink && !reflinkAvailable(base) ? new ReflinkImageRig(base) : new FolderRig(base);
+  const zygote = new Zygote();
+  try {
+    await rig.prepare();
+    const { judgement, attempts } = await again(stored, rig, zygote, flags);
+    tell(record, judgement, attempts, flags);
+    return isViolation(judgement.verdict)
+      ? exitCodes.violation
+      : judgement.verdict === 'held'
+        ? exitCodes.held
+        : judgement.verdict === 'harness-broken'
+          ? exitCodes.ownFailure
+          : exitCodes.notMeasured;
+  } finally {
+    await zygote.close();
+    await rig.close();
+    rmSync(base, { recursive: true, force: true });
+  }
+}
+
+async function again(
+  { record, afterCrash }: StoredFinding,
+  rig: Rig,
+  zygote: Zygote,
+  flags: ReplayFlags,
+): Promise<{ judgement: Judgement; attempts: number }> {
+  const { target, seed, plan, acked } = record;
+  const subject = target.kind === 'backend' ? new BuiltinSubject(target, zygote) : new CommandSubject(target);
+  const place = rig.place(0);
+  const options: TrialOptions = {
+    seed,
+    plan,
+    recoverTwice: target.kind === 'command' ? target.recoverTwice : 'bytes',
+    ignore: target.kind === 'command' && target.ignore.length > 0 ? picomatch(target.ignore) : null,
+  };
+  if (flags.crash !== true) {
+    if (afterCrash === null) {
+      throw new UsageError('this finding kept no files', 'replay it with --crash');
+    }
+    cpSync(afterCrash, place.dir, { recursive: true });
+    return { judgement: await recheck(subject, place, acked, options), attempts: 1 };
+  }
+  // A crash at a step is exact; one at a moment may need more than one try, each a little to the side.
+  const attempts = plan.mode === 'step' ? 1 : flags.attempts;
+  let judgement: Judgement = { verdict: 'not-measured', reason: 'it was not tried', recovered: null };
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    place.clear();
+    const spread = plan.delayMicros ?? 0;
+    const delayMicros = attempt === 1 ? spread : 1 + (deriveSeed(seed, attempt) % Math.max(1, 2 * spread));
+    const aimed = plan.mode === 'time' ? { ...plan, delayMicros } : plan;
+    judgement = (await runTrial(subject, place, { ...options, plan: aimed })).judgement;
+    if (isViolation(judgement.verdict)) return { judgement, attempts: attempt };
+  }
+  return { judgement, attempts };
+}
+
+function tell(record: FindingRecord, judgement: Judgement, attempts: number, flags: ReplayFlags): void {
+  const same = judgement.verdict === record.verdict;
+  if (flags.json === true) {
+    const { verdict, reason, recovered } = judgement;
+    process.stdout.write(
+      `${JSON.stringify({ schema: 'plugpull.replay/1', verdict, reason, recovered, recorded: record.verdict, same, attempts })}\n`,
+    );
+    return;
+  }
+  const outcome = judgement.reason === undefined ? judgement.verdict : `${judgement.verdict}: ${judgement.reason}`;
+  const compared = same
+    ? 'the same verdict as recorded'
+    : judgement.verdict === 'held'
+      ? `it was recorded as ${record.verdict}, and now holds`
+      : `it was recorded as ${record.verdict}`;
+  process.stdout.write(`${record.target.id}  ${outcome}\n  ${compared}; ${attempts} attempt${attempts === 1 ? '' : 's'}\n`);
+}

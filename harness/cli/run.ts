@@ -1,0 +1,133 @@
+/** `plugpull run`: tortures targets and reports what is left of them. */
+import { Command } from 'commander';
+import os from 'node:os';
+import path from 'node:path';
+import { createReporters, type ReportRequest } from '../../reports/registry.js';
+import { Campaign } from '../campaign/campaign.js';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { exitCodes } from '../core/exit-codes.js';
+import { freshSeed } from '../core/seed.js';
+import type { RunFlags } from './flags.js';
+import { planCampaign } from './plan.js';
+import { againInPrivateMounts, canEnterPrivateMounts, dieWithStarter } from './private-mounts.js';
+import { duration, list, positiveInteger, probability, repeated, seed, shard } from './options.js';
+import { resumable } from './resume.js';
+
+const defaultMillis = 60_000;
+const defaultMaxFailures = 10;
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('torture targets: crash them, recover them, check what is left')
+    .option('--backend <names>', 'FAMS backends (default: all; see `plugpull list`)', list)
+    .option('--workload <names>', 'workloads over them (default: all)', list)
+    .option('--planted <names>', 'planted bugs to switch on, each in targets of its own', list)
+    .option('--tracker <kind>', 'how changed pages are found: auto, pagemap, mprotect, compare')
+    .option('--input <file>', 'the text that the workload text-index reads')
+    .option('--no-controls', 'leave out the negative control and the planted bugs')
+    .option('--target <names>', 'programs of the config file to torture', list)
+    .option('--setup <command>', 'any program: makes commit 0 in $PLUGPULL_DIR')
+    .option('--run <command>', 'any program: works, and prints `plugpull commit K`')
+    .option('--check <command>', 'any program: recovers, verifies, prints `plugpull state K`')
+    .option('--name <name>', 'a name for that program in the reports')
+    .option('--with <file>', 'a program that the commands need (repeatable)', repeated)
+    .option('--ignore <glob>', 'files that may differ between two recoveries (repeatable)', repeated)
+    .option('--recover-twice <what>', 'what two recoveries must agree in: state or bytes')
+    .option('--timeout <duration>', 'for setup, check and the silence of run', duration)
+    .option('--fault <names>', 'kill, cut (default: all that this machine can do)', list)
+    .option('--rig <names>', 'folder, model, disk', list)
+    .option('--fs <list>', 'file systems of rig disk: ext4,xfs,btrfs', list)
+    .option('--profile <names>', 'promises of the storage model: posix, ext4-ordered, ext4-writeback, xfs, btrfs', list)
+    .option('--states <n>', 'crash states to explore for each target of a cut', positiveInteger)
+    .option('--exhaustive', 'explore every crash state')
+    .option('--commits <n>', 'commits in a run that is recorded for cuts', positiveInteger)
+    .option('--seed <n>', 'the seed of the whole campaign', seed)
+    .option('--trials <n>', 'stop after so many trials', positiveInteger)
+    .option('--for <duration>', 'stop after this time (default: 60s, unless --trials is given)', duration)
+    .option('--jobs <n>', 'trials in parallel (default: one for each core)', positiveInteger)
+    .option('--shard <i/n>', 'only the i-th of n shares of the trials', shard)
+    .option('--max-failures <n>', `stop after so many violations (default: ${defaultMaxFailures})`, positiveInteger)
+    .option('--gate-upper-bound <p>', 'exit 2 unless the trials bound the probability of a violation by p (95 %)', probability)
+    .option('--config <file>', 'configuration (default: plugpull.config.ts, .js or .json)')
+    .option('--out <folder>', 'the run directory (default: a new one in .plugpull/runs)')
+    .option('--dir <folder>', "folder for the targets' files (default: in the run directory)")
+    .option('--resume <folder>', 'go on with an interrupted run')
+    .option('--json', 'print one JSON object on stdout at the end')
+    .option('--quiet', 'no progress')
+    .option('--junit <file>', 'write a JUnit report')
+    .option('--html <file>', 'write an HTML report (default: report.html in the run directory)')
+    .option('--markdown <file>', 'write a Markdown report')
+    .option('--github', 'GitHub annotations and step summary (default: when $GITHUB_ACTIONS is set)')
+    .action(async (flags: RunFlags) => {
+      process.exitCode = await run(flags);
+    });
+}
+
+async function run(flags: RunFlags): Promise<number> {
+  const resumed = flags.resume === undefined ? null : await resumable(flags.resume);
+  const asked = resumed === null ? flags : resumed.flags;
+  const { config } = await loadConfig(process.cwd(), asked.config);
+  const plan = planCampaign(asked, config);
+  if (plan.wantsMounts && canEnterPrivateMounts()) return againInPrivateMounts();
+
+  const chosenSeed = resumed?.seed ?? asked.seed ?? config.seed ?? freshSeed();
+  const runFolder = path.resolve(flags.resume ?? asked.out ?? newRunFolder(chosenSeed));
+  const campaign = new Campaign(
+    {
+      seed: chosenSeed,
+      shard: asked.shard ?? { index: 1, of: 1 },
+      budget: budget(asked, config),
+      jobs: asked.jobs ?? config.jobs ?? os.availableParallelism(),
+      runFolder,
+      workFolder: asked.dir === undefined ? null : path.resolve(asked.dir),
+      resume: flags.resume !== undefined,
+      maxFailures: asked.maxFailures ?? config.maxFailures ?? defaultMaxFailures,
+      gateUpperBound: asked.gateUpperBound ?? config.gateUpperBound ?? null,
+      argv: process.argv.slice(2),
+      config: { flags: asked, targets: plan.targets },
+      skipped: plan.skipped,
+    },
+    plan.engines,
+    createReporters(reportsWanted(asked, runFolder)),
+  );
+  stopOnSignals(campaign);
+  const result = await campaign.run();
+  return result.exitCode;
+}
+
+function budget(flags: RunFlags, config: Config): { millis: number | null; trials: number | null } {
+  const trials = flags.trials ?? config.trials ?? null;
+  const millis = flags.for ?? config.for ?? (trials === null ? defaultMillis : null);
+  return { millis, trials };
+}
+
+function newRunFolder(chosenSeed: number): string {
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return path.join('.plugpull', 'runs', `${stamp}-${chosenSeed}`);
+}
+
+function reportsWanted(flags: RunFlags, runFolder: string): ReportRequest[] {
+  const wanted: ReportRequest[] = [];
+  if (flags.quiet !== true) wanted.push({ kind: 'terminal', summaryOnStdout: flags.json !== true });
+  if (flags.json === true) wanted.push({ kind: 'json' });
+  if (flags.junit !== undefined) wanted.push({ kind: 'junit', file: flags.junit });
+  if (flags.markdown !== undefined) wanted.push({ kind: 'markdown', file: flags.markdown });
+  if (flags.github ?? process.env['GITHUB_ACTIONS'] === 'true') wanted.push({ kind: 'github' });
+  wanted.push({ kind: 'html', file: flags.html ?? path.join(runFolder, 'report.html') });
+  return wanted;
+}
+
+/** The first signal lets the trials under way end; the second does not wait for them. */
+function stopOnSignals(campaign: Campaign): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(exitCodes.interrupted);
+    stopping = true;
+    process.stderr.write('\nplugpull: stopping after the trials under way; once more stops at once\n');
+    campaign.interrupt();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  dieWithStarter(() => process.exit(exitCodes.interrupted));
+}
