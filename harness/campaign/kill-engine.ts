@@ -11,8 +11,7 @@ import { FolderRig } from '../rigs/folder.js';
 import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
 import type { Place, Rig } from '../rigs/rig.js';
-import { BuiltinSubject } from '../subjects/builtin.js';
-import { CommandSubject } from '../subjects/command.js';
+import { createSubject } from '../subjects/create.js';
 import type { Subject } from '../subjects/subject.js';
 import { Zygote } from '../subjects/zygote.js';
 import { runTrial, type TrialOutcome } from '../trial/trial.js';
@@ -31,7 +30,7 @@ interface Item {
 interface Slot {
   zygote: Zygote;
   places: Map<Rig, Place>;
-  commands: Map<string, Subject>;
+  subjects: Map<string, Subject>;
 }
 
 interface Prepared {
@@ -54,7 +53,7 @@ export class KillEngine implements Engine {
     const slots: Slot[] = Array.from({ length: context.jobs }, () => ({
       zygote: new Zygote(),
       places: new Map(),
-      commands: new Map(),
+      subjects: new Map(),
     }));
     try {
       const prepared = await this.prepare(context, slots);
@@ -74,6 +73,7 @@ export class KillEngine implements Engine {
       this.end(context, prepared);
       return next;
     } finally {
+      await Promise.all(slots.flatMap((slot) => [...slot.subjects.values()].map((subject) => subject.close())));
       await Promise.all(slots.map((slot) => slot.zygote.close()));
       await Promise.all([...this.rigs.values()].map((rig) => rig.close()));
       this.rigs.clear();
@@ -235,11 +235,10 @@ export class KillEngine implements Engine {
   }
 
   private subject(slot: Slot, target: Target): Subject {
-    if (target.kind === 'backend') return new BuiltinSubject(target, slot.zygote);
-    let subject = slot.commands.get(target.id);
+    let subject = slot.subjects.get(target.id);
     if (subject === undefined) {
-      subject = new CommandSubject(target);
-      slot.commands.set(target.id, subject);
+      subject = createSubject(target, slot.zygote);
+      slot.subjects.set(target.id, subject);
     }
     return subject;
   }
@@ -333,11 +332,9 @@ async function takeCensus(subject: Subject, place: Place, seed: number): Promise
 
 /** How much slower than a heap in memory a program is, from the time of its first commits. */
 async function calibrate(subject: Subject, place: Place, seed: number): Promise<number> {
-  const commits = 5;
   place.clear();
   const made = await subject.setup(place.dir, seed);
   if (made.end !== 'exited') return 1;
-  const ran = await subject.run(place.dir, seed, { mode: 'time', phase: 'run', afterCommit: commits, delayMicros: 1 });
-  const commitMillis = ran.millis / (commits + 1);
-  return Math.min(200, Math.max(1, commitMillis));
+  const ran = await subject.run(place.dir, seed, { mode: 'time', phase: 'run', afterCommit: 5, delayMicros: 1 });
+  return Math.min(200, Math.max(1, (ran.commitMicros ?? 1000) / 1000));
 }

@@ -14,8 +14,7 @@ import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
 import type { Rig } from '../rigs/rig.js';
 import { loadFinding, type FindingRecord, type StoredFinding } from '../store/findings.js';
-import { BuiltinSubject } from '../subjects/builtin.js';
-import { CommandSubject } from '../subjects/command.js';
+import { createSubject } from '../subjects/create.js';
 import { Zygote } from '../subjects/zygote.js';
 import { recheck, runTrial, type TrialOptions } from '../trial/trial.js';
 import { positiveInteger } from './options.js';
@@ -73,7 +72,7 @@ async function again(
   flags: ReplayFlags,
 ): Promise<{ judgement: Judgement; attempts: number }> {
   const { target, seed, plan, acked } = record;
-  const subject = target.kind === 'backend' ? new BuiltinSubject(target, zygote) : new CommandSubject(target);
+  const subject = createSubject(target, zygote);
   const place = rig.place(0);
   const options: TrialOptions = {
     seed,

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { tsImport } from 'tsx/esm/api';
 import { z } from 'zod';
 import { UsageError } from '../core/errors.js';
 import { configSchema, type Config } from './schema.js';
@@ -27,6 +26,7 @@ function find(folder: string): string | null {
 async function read(file: string): Promise<unknown> {
   try {
     if (file.endsWith('.json')) return JSON.parse(readFileSync(file, 'utf8')) as unknown;
+    const { tsImport } = await import('tsx/esm/api');
     const module = (await tsImport(pathToFileURL(file).href, import.meta.url)) as { default?: unknown };
     return unwrap(module.default);
   } catch (error) {
