@@ -1,7 +1,4 @@
 {
-  "variables": {
-    "core": "<!@(find native -name '*.cc' -not -path '*/test/*' -not -path '*/guard/*' -not -path '*/disk/*' | sort)"
-  },
   "target_defaults": {
     "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
     "cflags_cc": ["-std=gnu++20", "-fexceptions", "-frtti", "-Wall", "-Wextra", "-Wno-cast-function-type", "-O2"],
@@ -10,7 +7,7 @@
   "targets": [
     {
       "target_name": "plugpull",
-      "sources": ["<@(core)"],
+      "sources": ["<!@(find native -name '*.cc' -not -path '*/test/*' -not -path '*/guard/*' -not -path '*/disk/*' | sort)"],
       "include_dirs": [".", "<!@(node -p \"require('node-addon-api').include\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"]
     },
