@@ -69,6 +69,7 @@ export interface TrialEnded {
   target: string;
   fault: FaultName;
   rig: string;
+  fs?: string;
   seed: number;
   plan: CrashPlan;
   verdict: Verdict;
@@ -160,6 +161,7 @@ export interface TargetEnded {
   target: string;
   fault: FaultName;
   rig: string;
+  fs?: string;
   counts: Record<Verdict, number>;
   /** Named steps at which a crash fell, of all named steps. */
   coverage?: { hit: string[]; missed: string[] };
