@@ -17,7 +17,7 @@ export interface ReadState {
 
 /** Computes the state after any commit without the target. Pure, deterministic in its seed. */
 export interface WorkloadModel {
-  /** Canonical bytes of the state after commit `k`, k ≥ 0. Calls come in any order. */
+  /** Canonical bytes of the state after commit `k`, k ≥ 0. Calls come in any order. Not to be changed by the caller. */
   stateAt(k: number): Uint8Array;
 }
 
@@ -28,13 +28,15 @@ export interface WorkloadSize {
   items: number;
   /** Rough number of changes in a commit. */
   changes: number;
+  /** A real file that the workload reads, where it does (text-index). */
+  input?: string;
 }
 
 /** A running workload over one open heap. All calls are synchronous. */
 export interface WorkloadSession {
   /** Makes the changes of commit `k` in memory; the caller then calls heap.commit(). */
   change(k: number): void;
-  /** Where the workload must commit by itself (threads), it does so here and returns true. */
+  /** Where the workload must commit by itself (threads), it makes commit `k` here, changes included, and returns true. */
   commit?(k: number): boolean;
   close?(): void;
 }
@@ -44,7 +46,7 @@ export interface Workload {
   readonly summary: string;
   /** Layout name written in the heap's header, e.g. `bank/1`. */
   readonly layout: string;
-  /** Other layouts that the workload can open (a schema before its upgrade). */
+  /** Other layouts that the workload can open (a schema after its upgrade). */
   readonly otherLayouts?: readonly string[];
   readonly size: WorkloadSize;
   readonly fixedAddress?: boolean;
@@ -55,4 +57,9 @@ export interface Workload {
   /** Reads the whole state and checks the structure's own invariants. */
   read(heap: NativeHeap, seed: number, size: WorkloadSize): ReadState;
   model(seed: number, size: WorkloadSize): WorkloadModel;
+  /**
+   * Where two states of the same commit differ, in the words of the data: a clause such as
+   * `account 17 holds 90 where 100 is right`. Without it, reports count differing bytes.
+   */
+  explain?(expected: Uint8Array, found: Uint8Array): string;
 }
