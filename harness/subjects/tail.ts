@@ -12,6 +12,7 @@ export class Tail {
   }
 
   push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
     this.#total += chunk.length;
     const part = chunk.length > this.capacity ? chunk.subarray(chunk.length - this.capacity) : chunk;
     // Copied: a slice would keep the whole buffer that it was read into.
