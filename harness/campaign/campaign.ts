@@ -79,7 +79,12 @@ export class Campaign {
       emit(end);
       dir.log.sync();
       for (const reporter of this.reporters) await reporter.end?.();
-      return { verdict: end.verdict, exitCode: end.exitCode, runFolder: options.runFolder, tally: this.tally };
+      return {
+        verdict: end.verdict,
+        exitCode: end.exitCode,
+        runFolder: options.runFolder,
+        tally: this.tally,
+      };
     } finally {
       dir.close();
       if (options.workFolder === null) rmSync(workFolder, { recursive: true, force: true });
@@ -94,7 +99,8 @@ export class Campaign {
     for (const [number, engine] of this.engines.entries()) {
       const left = this.engines.length - number;
       const share = {
-        millis: budget.millis === null ? null : Math.max(0, budget.millis - (performance.now() - started)) / left,
+        millis:
+          budget.millis === null ? null : Math.max(0, budget.millis - (performance.now() - started)) / left,
         trials: budget.trials === null ? null : Math.ceil(Math.max(0, budget.trials - index) / left),
       };
       index = await engine.run(context, share, index);

@@ -16,7 +16,11 @@ export interface Finding {
 
 /** Programs, what needs them, and the Debian package that has them. */
 const programs = [
-  { program: 'unshare', for: 'private mounts (backend snap without a reflink folder, rig disk)', pkg: 'util-linux' },
+  {
+    program: 'unshare',
+    for: 'private mounts (backend snap without a reflink folder, rig disk)',
+    pkg: 'util-linux',
+  },
   { program: 'mkfs.xfs', for: 'backend snap without a reflink folder; XFS on rig disk', pkg: 'xfsprogs' },
   { program: 'mkfs.ext4', for: 'ext4 on rig disk', pkg: 'e2fsprogs' },
   { program: 'mkfs.btrfs', for: 'btrfs on rig disk', pkg: 'btrfs-progs' },
@@ -56,7 +60,12 @@ function programFinding({ program, for: what, pkg }: (typeof programs)[number]):
     .concat('/usr/sbin', '/sbin')
     .some((folder) => existsSync(path.join(folder, program)));
   if (found) return { state: 'ok', what: program, detail: what };
-  return { state: 'optional', what: program, detail: `not installed; needed for ${what}`, remedy: `apt-get install ${pkg}` };
+  return {
+    state: 'optional',
+    what: program,
+    detail: `not installed; needed for ${what}`,
+    remedy: `apt-get install ${pkg}`,
+  };
 }
 
 function kernel(): Finding[] {
@@ -65,7 +74,9 @@ function kernel(): Finding[] {
     {
       state: pagemap ? 'ok' : 'optional',
       what: 'PAGEMAP_SCAN',
-      detail: pagemap ? 'changed pages are found by write-protection' : 'not there; changed pages are found by mprotect',
+      detail: pagemap
+        ? 'changed pages are found by write-protection'
+        : 'not there; changed pages are found by mprotect',
     },
     device('/dev/fuse', 'rig disk', 'modprobe fuse'),
     device('/dev/loop-control', 'images on loop devices', 'modprobe loop'),

@@ -73,7 +73,9 @@ export class KillEngine implements Engine {
       this.end(context, prepared);
       return next;
     } finally {
-      await Promise.all(slots.flatMap((slot) => [...slot.subjects.values()].map((subject) => subject.close())));
+      await Promise.all(
+        slots.flatMap((slot) => [...slot.subjects.values()].map((subject) => subject.close())),
+      );
       await Promise.all(slots.map((slot) => slot.zygote.close()));
       await Promise.all([...this.rigs.values()].map((rig) => rig.close()));
       this.rigs.clear();
@@ -192,7 +194,15 @@ export class KillEngine implements Engine {
     { index, seed, plan }: Item,
   ): Promise<void> {
     const place = this.place(slot, number, rig);
-    const event = { type: 'trial', index, target: target.id, fault: this.fault, rig: this.rig, seed, plan } as const;
+    const event = {
+      type: 'trial',
+      index,
+      target: target.id,
+      fault: this.fault,
+      rig: this.rig,
+      seed,
+      plan,
+    } as const;
     let outcome: TrialOutcome;
     try {
       place.clear();
@@ -335,6 +345,11 @@ async function calibrate(subject: Subject, place: Place, seed: number): Promise<
   place.clear();
   const made = await subject.setup(place.dir, seed);
   if (made.end !== 'exited') return 1;
-  const ran = await subject.run(place.dir, seed, { mode: 'time', phase: 'run', afterCommit: 5, delayMicros: 1 });
+  const ran = await subject.run(place.dir, seed, {
+    mode: 'time',
+    phase: 'run',
+    afterCommit: 5,
+    delayMicros: 1,
+  });
   return Math.min(200, Math.max(1, (ran.commitMicros ?? 1000) / 1000));
 }

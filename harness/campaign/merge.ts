@@ -75,7 +75,19 @@ async function open(folder: string): Promise<ShardRun> {
 }
 
 /** Flags that may differ from shard to shard. */
-const perShard = ['shard', 'out', 'dir', 'jobs', 'junit', 'html', 'markdown', 'json', 'quiet', 'github', 'resume'];
+const perShard = [
+  'shard',
+  'out',
+  'dir',
+  'jobs',
+  'junit',
+  'html',
+  'markdown',
+  'json',
+  'quiet',
+  'github',
+  'resume',
+];
 
 function campaignOf({ start }: ShardRun): unknown {
   const { flags, targets } = start.config as { flags: Record<string, unknown>; targets: unknown };
@@ -97,10 +109,16 @@ function refuseConflicts(first: ShardRun, shards: ShardRun[]): void {
   const doubled = seen.find((index, i) => seen.indexOf(index) !== i);
   if (doubled !== undefined) throw new UsageError(`shard ${doubled}/${of} was given twice`);
   const missing = Array.from({ length: of }, (_, i) => i + 1).filter((index) => !seen.includes(index));
-  if (missing.length > 0) throw new UsageError(`missing: shard ${missing.map((index) => `${index}/${of}`).join(', ')}`);
+  if (missing.length > 0)
+    throw new UsageError(`missing: shard ${missing.map((index) => `${index}/${of}`).join(', ')}`);
 }
 
-async function copyEvents(shard: ShardRun, out: string, tally: Tally, emit: (event: RunEvent) => void): Promise<void> {
+async function copyEvents(
+  shard: ShardRun,
+  out: string,
+  tally: Tally,
+  emit: (event: RunEvent) => void,
+): Promise<void> {
   const isFirst = shard.start.shard.index === 1;
   for await (const event of readEvents(path.join(shard.folder, eventsFile))) {
     switch (event.type) {
@@ -135,7 +153,9 @@ function conclusion(shards: ShardRun[], tally: Tally): RunEnded {
     type: 'run-ended',
     at: new Date().toISOString(),
     verdict: whole,
-    exitCode: shards.some(({ end }) => end.exitCode === exitCodes.violation) ? exitCodes.violation : exitCodeOf(whole),
+    exitCode: shards.some(({ end }) => end.exitCode === exitCodes.violation)
+      ? exitCodes.violation
+      : exitCodeOf(whole),
     interrupted: false,
     counts: { ...tally.counts },
     caveats,

@@ -129,16 +129,25 @@ export function conclude(tally: Tally, gateUpperBound: number | null): Conclusio
     }
     const missed = counts['not-measured'];
     if (counts.held + violationsIn(counts) === 0) {
-      lower('not-measured', `${target.id}: nothing was measured (${reasons.get('not-measured') ?? 'no trial'}).`);
+      lower(
+        'not-measured',
+        `${target.id}: nothing was measured (${reasons.get('not-measured') ?? 'no trial'}).`,
+      );
     } else if (missed > counts.held) {
-      lower('not-measured', `${target.id}: most trials measured nothing (${reasons.get('not-measured') ?? ''}).`);
+      lower(
+        'not-measured',
+        `${target.id}: most trials measured nothing (${reasons.get('not-measured') ?? ''}).`,
+      );
     }
   }
   for (const [name, group] of groupControls(tally.controls())) {
     if (group.some(({ counts }) => violationsIn(counts) > 0)) continue;
     const tried = group.reduce((sum, { counts }) => sum + counts.held, 0);
     if (tried >= enoughForControl) {
-      lower('harness-broken', `${name} is wrong on purpose and was not caught in ${tried} crashes: do not trust this run.`);
+      lower(
+        'harness-broken',
+        `${name} is wrong on purpose and was not caught in ${tried} crashes: do not trust this run.`,
+      );
     } else {
       lower('not-measured', `${name} is wrong on purpose and was not caught yet, after ${tried} crashes.`);
     }

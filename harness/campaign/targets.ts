@@ -40,7 +40,8 @@ export function backendTargets(selection: BackendSelection): BackendTarget[] {
   if (selection.planted.length > 0) {
     return selection.planted.flatMap((name) => {
       const bug = pick('planted bug', [name], native.plantedBugs())[0];
-      const broken = bug?.subject === 'heap' ? backends : native.backends().filter((b) => b.name === bug?.subject);
+      const broken =
+        bug?.subject === 'heap' ? backends : native.backends().filter((b) => b.name === bug?.subject);
       return broken.flatMap((backend) => loads.map((load) => make(backend, load.name, name)));
     });
   }
@@ -48,7 +49,8 @@ export function backendTargets(selection: BackendSelection): BackendTarget[] {
   const wrong = backends.filter((backend) => !backend.failureAtomic);
   const targets = loads.flatMap((load) => right.map((backend) => make(backend, load.name)));
   const named = selection.backends.length > 0;
-  if (selection.controls || named) targets.push(...wrong.flatMap((b) => loads.map((load) => make(b, load.name))));
+  if (selection.controls || named)
+    targets.push(...wrong.flatMap((b) => loads.map((load) => make(b, load.name))));
   if (selection.controls) targets.push(...canaries(backends, make));
   return targets;
 }
@@ -72,6 +74,9 @@ function pick<T extends { name: string }>(kind: string, wanted: string[], all: r
   return wanted.map((name) => {
     const found = all.find((one) => one.name === name);
     if (found !== undefined) return found;
-    throw new UsageError(`there is no ${kind} "${name}"`, `there are: ${all.map((one) => one.name).join(', ')}`);
+    throw new UsageError(
+      `there is no ${kind} "${name}"`,
+      `there are: ${all.map((one) => one.name).join(', ')}`,
+    );
   });
 }

@@ -15,7 +15,9 @@ export function doctorCommand(): Command {
         for (const finding of findings) process.stdout.write(lines(finding));
       }
       // What is only optional may be missing.
-      process.exitCode = findings.some(({ state }) => state === 'missing') ? exitCodes.unavailable : exitCodes.held;
+      process.exitCode = findings.some(({ state }) => state === 'missing')
+        ? exitCodes.unavailable
+        : exitCodes.held;
     });
 }
 

@@ -43,7 +43,8 @@ export function listCommand(): Command {
         }
         all[name] = await make();
       }
-      if (flags.json === true) process.stdout.write(`${JSON.stringify({ schema: 'plugpull.list/1', ...all })}\n`);
+      if (flags.json === true)
+        process.stdout.write(`${JSON.stringify({ schema: 'plugpull.list/1', ...all })}\n`);
       else for (const [name, rows] of Object.entries(all)) print(name, rows);
     });
 }

@@ -48,7 +48,9 @@ function exitStatusOf(error: unknown): number {
     if (error.remedy !== undefined) process.stderr.write(`  ${error.remedy}\n`);
     return error.exitCode;
   }
-  process.stderr.write(`plugpull: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `plugpull: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   return exitCodes.ownFailure;
 }
 

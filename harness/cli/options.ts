@@ -5,7 +5,8 @@ import type { Shard } from '../campaign/context.js';
 
 export function list(value: string, before: string[] = []): string[] {
   const items = value.split(',').map((item) => item.trim());
-  if (items.some((item) => item === '')) throw new InvalidArgumentError('a comma-separated list of names is needed.');
+  if (items.some((item) => item === ''))
+    throw new InvalidArgumentError('a comma-separated list of names is needed.');
   return [...before, ...items];
 }
 

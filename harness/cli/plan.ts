@@ -38,7 +38,10 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
 function chooseTargets(flags: RunFlags, config: Config): Target[] {
   const commands = commandTargets(flags, config);
   const named =
-    flags.backend !== undefined || flags.workload !== undefined || flags.planted !== undefined || flags.target === undefined;
+    flags.backend !== undefined ||
+    flags.workload !== undefined ||
+    flags.planted !== undefined ||
+    flags.target === undefined;
   if (flags.setup !== undefined || (flags.target !== undefined && !(named && flags.backend !== undefined))) {
     return commands;
   }
@@ -122,7 +125,8 @@ function pick<T extends string>(kind: string, wanted: readonly string[], all: re
   if (wanted.length === 0) return [...all];
   return wanted.map((name) => {
     const found = all.find((one) => one === name);
-    if (found === undefined) throw new UsageError(`there is no ${kind} "${name}"`, `there are: ${all.join(', ')}`);
+    if (found === undefined)
+      throw new UsageError(`there is no ${kind} "${name}"`, `there are: ${all.join(', ')}`);
     return found;
   });
 }

@@ -10,12 +10,21 @@ import { privateMountsVariable } from '../rigs/reflink.js';
 /** Can this process get mounts of its own, and has not got them yet? */
 export function canEnterPrivateMounts(): boolean {
   if (process.getuid?.() !== 0 || process.env[privateMountsVariable] !== undefined) return false;
-  return spawnSync('unshare', ['--mount', '--propagation', 'private', 'true'], { stdio: 'ignore' }).status === 0;
+  return (
+    spawnSync('unshare', ['--mount', '--propagation', 'private', 'true'], { stdio: 'ignore' }).status === 0
+  );
 }
 
 /** Runs this same command line again inside the namespace and gives its exit status. */
 export async function againInPrivateMounts(): Promise<number> {
-  const args = ['--mount', '--propagation', 'private', process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const args = [
+    '--mount',
+    '--propagation',
+    'private',
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ];
   // The channel tells the child when this process dies, even by SIGKILL.
   const child = spawn('unshare', args, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

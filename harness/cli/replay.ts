@@ -28,7 +28,9 @@ interface ReplayFlags {
 
 export function replayCommand(): Command {
   return new Command('replay')
-    .description('show a finding again: check the files that its crash left, or crash at the same place once more')
+    .description(
+      'show a finding again: check the files that its crash left, or crash at the same place once more',
+    )
     .argument('<finding>', 'folder of a finding, as its report names it')
     .option('--crash', 'run the workload and crash it again, instead of checking the stored files')
     .option('--attempts <n>', 'how often a crash at a random moment is tried again', positiveInteger, 50)
@@ -110,11 +112,14 @@ function tell(record: FindingRecord, judgement: Judgement, attempts: number, fla
     );
     return;
   }
-  const outcome = judgement.reason === undefined ? judgement.verdict : `${judgement.verdict}: ${judgement.reason}`;
+  const outcome =
+    judgement.reason === undefined ? judgement.verdict : `${judgement.verdict}: ${judgement.reason}`;
   const compared = same
     ? 'the same verdict as recorded'
     : judgement.verdict === 'held'
       ? `it was recorded as ${record.verdict}, and now holds`
       : `it was recorded as ${record.verdict}`;
-  process.stdout.write(`${record.target.id}  ${outcome}\n  ${compared}; ${attempts} attempt${attempts === 1 ? '' : 's'}\n`);
+  process.stdout.write(
+    `${record.target.id}  ${outcome}\n  ${compared}; ${attempts} attempt${attempts === 1 ? '' : 's'}\n`,
+  );
 }

@@ -47,6 +47,7 @@ async function report(run: string, flags: ReportFlags): Promise<number> {
 
 export function eventLogOf(run: string): string {
   const file = existsSync(run) && statSync(run).isDirectory() ? path.join(run, eventsFile) : run;
-  if (!existsSync(file)) throw new UsageError(`${run} holds no run`, 'name a run directory; see `plugpull list runs`');
+  if (!existsSync(file))
+    throw new UsageError(`${run} holds no run`, 'name a run directory; see `plugpull list runs`');
   return file;
 }

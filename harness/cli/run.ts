@@ -38,7 +38,11 @@ export function runCommand(): Command {
     .option('--fault <names>', 'kill, cut (default: all that this machine can do)', list)
     .option('--rig <names>', 'folder, model, disk', list)
     .option('--fs <list>', 'file systems of rig disk: ext4,xfs,btrfs', list)
-    .option('--profile <names>', 'promises of the storage model: posix, ext4-ordered, ext4-writeback, xfs, btrfs', list)
+    .option(
+      '--profile <names>',
+      'promises of the storage model: posix, ext4-ordered, ext4-writeback, xfs, btrfs',
+      list,
+    )
     .option('--states <n>', 'crash states to explore for each target of a cut', positiveInteger)
     .option('--exhaustive', 'explore every crash state')
     .option('--commits <n>', 'commits in a run that is recorded for cuts', positiveInteger)
@@ -47,8 +51,16 @@ export function runCommand(): Command {
     .option('--for <duration>', 'stop after this time (default: 60s, unless --trials is given)', duration)
     .option('--jobs <n>', 'trials in parallel (default: one for each core)', positiveInteger)
     .option('--shard <i/n>', 'only the i-th of n shares of the trials', shard)
-    .option('--max-failures <n>', `stop after so many violations (default: ${defaultMaxFailures})`, positiveInteger)
-    .option('--gate-upper-bound <p>', 'exit 2 unless the trials bound the probability of a violation by p (95 %)', probability)
+    .option(
+      '--max-failures <n>',
+      `stop after so many violations (default: ${defaultMaxFailures})`,
+      positiveInteger,
+    )
+    .option(
+      '--gate-upper-bound <p>',
+      'exit 2 unless the trials bound the probability of a violation by p (95 %)',
+      probability,
+    )
     .option('--config <file>', 'configuration (default: plugpull.config.ts, .js or .json)')
     .option('--out <folder>', 'the run directory (default: a new one in .plugpull/runs)')
     .option('--dir <folder>', "folder for the targets' files (default: in the run directory)")

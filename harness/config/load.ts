@@ -12,7 +12,10 @@ const names = ['plugpull.config.ts', 'plugpull.config.js', 'plugpull.config.json
  * The configuration of a folder, or of the file named. Without one, the defaults.
  * Throws UsageError that names the file, the entry and what is wrong with it.
  */
-export async function loadConfig(folder: string, named?: string): Promise<{ config: Config; file: string | null }> {
+export async function loadConfig(
+  folder: string,
+  named?: string,
+): Promise<{ config: Config; file: string | null }> {
   const file = named === undefined ? find(folder) : path.resolve(folder, named);
   if (file === null) return { config: parse({}, 'the defaults'), file: null };
   if (!existsSync(file)) throw new UsageError(`there is no config file ${file}`);
@@ -42,5 +45,8 @@ function unwrap(value: unknown): unknown {
 export function parse(value: unknown, file: string): Config {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
-  throw new UsageError(`${file} is not a valid configuration:\n${z.prettifyError(result.error)}`, 'see docs/configuration.md');
+  throw new UsageError(
+    `${file} is not a valid configuration:\n${z.prettifyError(result.error)}`,
+    'see docs/configuration.md',
+  );
 }

@@ -12,7 +12,9 @@ export function filesEqual(a: string, b: string, ignore: ((file: string) => bool
   const inB = files(b).filter((file) => !ignore(file));
   const only = inA.find((file) => !inB.includes(file)) ?? inB.find((file) => !inA.includes(file));
   if (only !== undefined) return `${only} is there after only one of the recoveries`;
-  const changed = inA.find((file) => !readFileSync(path.join(a, file)).equals(readFileSync(path.join(b, file))));
+  const changed = inA.find(
+    (file) => !readFileSync(path.join(a, file)).equals(readFileSync(path.join(b, file))),
+  );
   return changed === undefined ? null : `${changed} differs`;
 }
 

@@ -78,7 +78,10 @@ export function checkUsable(folder: string): void {
     rmSync(mkdtempSync(path.join(folder, 'plugpull-')), { recursive: true });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'error';
-    throw new UsageError(`cannot write in the folder ${folder}: ${code}`, 'name a writable folder with --dir');
+    throw new UsageError(
+      `cannot write in the folder ${folder}: ${code}`,
+      'name a writable folder with --dir',
+    );
   }
 }
 

@@ -37,7 +37,10 @@ export function saveFinding(
   mkdirSync(full, { recursive: true });
   writeFileSync(path.join(full, recordFile), `${JSON.stringify(record, null, 2)}\n`);
   if (evidence.afterCrash !== null) {
-    cpSync(evidence.afterCrash, path.join(full, afterCrashFolder), { recursive: true, preserveTimestamps: true });
+    cpSync(evidence.afterCrash, path.join(full, afterCrashFolder), {
+      recursive: true,
+      preserveTimestamps: true,
+    });
   }
   for (const [name, text] of Object.entries(evidence.logs)) {
     if (text !== '') writeFileSync(path.join(full, `${name}.log`), text);
@@ -62,7 +65,8 @@ export interface StoredFinding {
 
 export function loadFinding(folder: string): StoredFinding {
   const file = path.join(folder, recordFile);
-  if (!existsSync(file)) throw new UsageError(`${folder} is not the folder of a finding: it has no ${recordFile}`);
+  if (!existsSync(file))
+    throw new UsageError(`${folder} is not the folder of a finding: it has no ${recordFile}`);
   let record: FindingRecord;
   try {
     record = recordShape.parse(JSON.parse(readFileSync(file, 'utf8'))) as unknown as FindingRecord;
@@ -70,7 +74,8 @@ export function loadFinding(folder: string): StoredFinding {
     throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
   }
   const found: string = record.schema;
-  if (found !== findingSchema) throw new UsageError(`${file} has schema ${found}; this version reads ${findingSchema}`);
+  if (found !== findingSchema)
+    throw new UsageError(`${file} has schema ${found}; this version reads ${findingSchema}`);
   const afterCrash = path.join(folder, afterCrashFolder);
   return { record, afterCrash: existsSync(afterCrash) ? afterCrash : null };
 }

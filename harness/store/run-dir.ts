@@ -30,7 +30,10 @@ export class RunDir {
       mkdirSync(folder, { recursive: true });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'error';
-      throw new UsageError(`cannot make the run directory ${folder}: ${code}`, 'name a writable one with --out');
+      throw new UsageError(
+        `cannot make the run directory ${folder}: ${code}`,
+        'name a writable one with --out',
+      );
     }
     const lock = path.join(folder, lockFile);
     takeLock(lock, folder);
@@ -61,11 +64,17 @@ function takeLock(lock: string, folder: string): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
         const code = (error as NodeJS.ErrnoException).code ?? 'error';
-        throw new UsageError(`cannot write in the run directory ${folder}: ${code}`, 'name another one with --out');
+        throw new UsageError(
+          `cannot write in the run directory ${folder}: ${code}`,
+          'name another one with --out',
+        );
       }
       const [pid, start] = readFileSync(lock, 'utf8').trim().split(' ');
       if (pid !== undefined && start !== undefined && startOf(Number(pid)) === start) {
-        throw new UsageError(`process ${pid} is writing to ${folder}`, 'wait for it, or name another folder with --out');
+        throw new UsageError(
+          `process ${pid} is writing to ${folder}`,
+          'wait for it, or name another folder with --out',
+        );
       }
       rmSync(lock, { force: true }); // its owner is gone
       continue;

@@ -44,7 +44,13 @@ export class BuiltinSubject implements Subject {
 
   async run(dir: string, seed: number, plan?: CrashPlan): Promise<SubjectRun> {
     const create = this.unmade.delete(dir);
-    return this.work(dir, seed, plan ?? null, plan?.mode === 'time' ? commitsInTrial : commitsInSweep, create);
+    return this.work(
+      dir,
+      seed,
+      plan ?? null,
+      plan?.mode === 'time' ? commitsInTrial : commitsInSweep,
+      create,
+    );
   }
 
   private async work(

@@ -54,6 +54,8 @@ class Drive {
   #detail = '';
   #output = 0;
   #answered: number;
+  /** A commit that came and is not answered yet. */
+  #due: number | null = null;
   #answeredAt = performance.now();
   #silence: NodeJS.Timeout | undefined;
   readonly #micros: number[] = [];
@@ -75,6 +77,8 @@ class Drive {
     stdout.on('data', (chunk: Buffer) => {
       this.#count(chunk);
       this.#protocol.push(chunk);
+      // Only now: a second commit in the same bytes was printed without waiting.
+      this.#answer();
     });
     stderr.on('data', (chunk: Buffer) => {
       this.#count(chunk);
@@ -96,21 +100,29 @@ class Drive {
   #result(report: GuardReport): Driven {
     clearTimeout(this.#silence);
     this.#protocol.finish();
-    if (this.#protocol.error === null && this.options.phase === 'run' && (report.unread ?? 0) > 1) {
-      this.#stop('protocol', `it did not wait: ${report.unread ?? 0} answers on its stdin were never read`);
+    const unread = this.options.phase === 'run' ? (report.unread ?? 0) : 0;
+    if (this.#protocol.error === null && unread > 1) {
+      // More than a limit that was hit on the way: this is why.
+      this.#stopped = 'protocol';
+      this.#detail = `it did not wait: ${unread} answers on its stdin were never read`;
     }
     const micros = median(this.#micros);
     return {
       report,
       protocol: this.#protocol,
       acked: this.#protocol.lastCommit,
-      idle: this.#answered < this.#protocol.lastCommit || (report.unread ?? 0) > 0,
-      stopped: report.stopped ?? this.#stopped,
-      detail: report.stopped === null ? this.#detail : describeLimit(report.stopped, this.options.limits),
+      idle: this.#answered < this.#protocol.lastCommit || unread > 0,
+      ...this.#whyStopped(report),
       log: this.#log.toString(),
       stderr: this.#stderr.toString(),
       ...(micros === undefined ? {} : { commitMicros: micros }),
     };
+  }
+
+  #whyStopped({ stopped }: GuardReport): Pick<Driven, 'stopped' | 'detail'> {
+    if (this.#stopped === 'protocol' || stopped === null)
+      return { stopped: this.#stopped, detail: this.#detail };
+    return { stopped, detail: describeLimit(stopped, this.options.limits) };
   }
 
   #count(chunk: Buffer): void {
@@ -128,19 +140,27 @@ class Drive {
       return;
     }
     if (this.#micros.length < maxTimed) this.#micros.push((performance.now() - this.#answeredAt) * 1000);
-    const told = this.options.limits.onCommit?.(commit);
-    if (told === undefined) {
-      this.#answer(commit);
-    } else {
-      clearTimeout(this.#silence);
-      told.then(
-        () => this.#answer(commit),
-        (error: unknown) => this.#stop('protocol', `a commit could not be recorded: ${String(error)}`),
-      );
-    }
+    this.#due = commit;
   }
 
-  #answer(commit: number): void {
+  /** Tells of the commit that came, if one did, and answers it. */
+  #answer(): void {
+    const commit = this.#due;
+    if (commit === null || this.#stopped !== null) return;
+    this.#due = null;
+    const told = this.options.limits.onCommit?.(commit);
+    if (told === undefined) {
+      this.#sendAnswer(commit);
+      return;
+    }
+    clearTimeout(this.#silence);
+    told.then(
+      () => this.#sendAnswer(commit),
+      (error: unknown) => this.#stop('protocol', `a commit could not be recorded: ${String(error)}`),
+    );
+  }
+
+  #sendAnswer(commit: number): void {
     if (this.#stopped !== null) return;
     if (commit === this.options.limits.commits) {
       this.#stop('commits', '');

@@ -97,7 +97,11 @@ function observe(ran: SubjectRun): Observation {
     case 'exited':
       return ran.exit === 0
         ? { acked, crash: 'missed' }
-        : { acked, crash: 'missed', trouble: { kind: 'target', detail: `the program ended early: ${detail(ran)}` } };
+        : {
+            acked,
+            crash: 'missed',
+            trouble: { kind: 'target', detail: `the program ended early: ${detail(ran)}` },
+          };
     case 'crashed':
     case 'timeout':
     case 'protocol-error':
@@ -126,6 +130,7 @@ async function recover(
   const first = await subject.check(place.dir, seed, acked);
   checks.push(first);
   observation.first = first;
+  if (first.misuse === true) observation.trouble = { kind: 'target', detail: first.reason };
   if (first.outcome === 'failed') return;
   place.keep(recoveredOnceCopy);
   const second = await subject.check(place.dir, seed, acked);

@@ -133,7 +133,8 @@ function check(workload: Workload, target: WorkerTarget, dir: string, seed: numb
     heap = openAny(workload, optionsFor(workload, target, dir, seed));
   } catch (error) {
     const reason = (error as Error).message;
-    if ((error as { code?: string }).code === 'HEAP_ABSENT') return { outcome: 'absent', state: null, reason };
+    if ((error as { code?: string }).code === 'HEAP_ABSENT')
+      return { outcome: 'absent', state: null, reason };
     return { outcome: 'failed', state: null, reason };
   }
   try {
@@ -144,8 +145,14 @@ function check(workload: Workload, target: WorkerTarget, dir: string, seed: numb
 }
 
 /** Judges an open heap: allocator, structure, and the whole state against the model. */
-export function compare(heap: NativeHeap, workload: Workload, seed: number, size: WorkloadSize): WorkerResult {
-  if (heap.root === 0) return { outcome: 'absent', state: null, reason: 'the heap was made but holds no data yet' };
+export function compare(
+  heap: NativeHeap,
+  workload: Workload,
+  seed: number,
+  size: WorkloadSize,
+): WorkerResult {
+  if (heap.root === 0)
+    return { outcome: 'absent', state: null, reason: 'the heap was made but holds no data yet' };
   const allocator = heap.verify().problems;
   if (allocator.length > 0) return broken(null, `allocator: ${allocator.join('; ')}`);
   let seen;

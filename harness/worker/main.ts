@@ -43,7 +43,9 @@ function inChild(job: WorkerJob, workload: Workload): never {
 }
 
 /** What the child wrote up to its death. A last line without its newline does not count. */
-function parse(output: Buffer): Pick<WorkerAnswer, 'acked' | 'steps' | 'result' | 'log'> & { running: boolean } {
+function parse(
+  output: Buffer,
+): Pick<WorkerAnswer, 'acked' | 'steps' | 'result' | 'log'> & { running: boolean } {
   let acked = -1;
   let running = false;
   let result: WorkerResult | null = null;

@@ -6,7 +6,10 @@ import type { Verdict } from '../../../harness/core/verdict.js';
 function tallyOf(targets: { id: string; expect: 'hold' | 'caught'; planted?: string }[]): Tally {
   const tally = new Tally();
   for (const target of targets) {
-    tally.add({ type: 'target-started', target: { kind: 'backend', fault: 'kill', rig: 'folder', ...target } });
+    tally.add({
+      type: 'target-started',
+      target: { kind: 'backend', fault: 'kill', rig: 'folder', ...target },
+    });
   }
   return tally;
 }

@@ -45,7 +45,9 @@ describe('the configuration', () => {
   it('is refused with the name of what is wrong in it', async () => {
     const file = path.join(folder, 'plugpull.config.json');
     writeFileSync(file, '{ "sed": 1 }');
-    expect(await refusal(folder)).to.contain(file).and.contain('sed');
+    expect(await refusal(folder))
+      .to.contain(file)
+      .and.contain('sed');
     writeFileSync(file, '{ "trials": "many" }');
     expect(await refusal(folder)).to.contain('trials');
     writeFileSync(file, '{ "targets": { "s": { "setup": "a", "run": "b" } } }');
@@ -56,7 +58,9 @@ describe('the configuration', () => {
   });
 
   it('knows durations', () => {
-    expect(['500ms', '90s', '5m', '2h', '1.5s'].map(parseDuration)).to.deep.equal([500, 90_000, 300_000, 7_200_000, 1500]);
+    expect(['500ms', '90s', '5m', '2h', '1.5s'].map(parseDuration)).to.deep.equal([
+      500, 90_000, 300_000, 7_200_000, 1500,
+    ]);
     for (const bad of ['', '5', 'm', '5 m', '-5s', '5d']) expect(parseDuration(bad)).to.be.NaN;
   });
 });

@@ -4,7 +4,8 @@ import { drawKill, firstOccurrences, sweepPlans } from '../../../harness/faults/
 describe('fault kill', () => {
   it('draws the same crash from the same seed', () => {
     const options = { slowness: 1, creation: true };
-    for (let seed = 0; seed < 50; seed++) expect(drawKill(seed, options)).to.deep.equal(drawKill(seed, options));
+    for (let seed = 0; seed < 50; seed++)
+      expect(drawKill(seed, options)).to.deep.equal(drawKill(seed, options));
   });
 
   it('draws crashes in the creation, in commits and again in recovery', () => {
@@ -12,7 +13,9 @@ describe('fault kill', () => {
     expect(plans.some(({ phase }) => phase === 'create')).to.equal(true);
     expect(plans.some(({ then }) => then?.phase === 'recover')).to.equal(true);
     expect(plans.every(({ delayMicros }) => delayMicros !== undefined && delayMicros > 0)).to.equal(true);
-    const without = Array.from({ length: 500 }, (_, seed) => drawKill(seed, { slowness: 1, creation: false }));
+    const without = Array.from({ length: 500 }, (_, seed) =>
+      drawKill(seed, { slowness: 1, creation: false }),
+    );
     expect(without.every(({ phase }) => phase === 'run')).to.equal(true);
   });
 
@@ -25,8 +28,20 @@ describe('fault kill', () => {
         { at: 2, steps: ['r1'] },
       ],
     });
-    const short = plans.map((p) => `${p.phase}${p.step ?? ''}${p.then === undefined ? '' : `+${p.then.step ?? ''}`}`);
-    expect(short).to.deep.equal(['create1', 'create2', 'run1', 'run2', 'run3', 'run4', 'run1+1', 'run1+2', 'run2+1']);
+    const short = plans.map(
+      (p) => `${p.phase}${p.step ?? ''}${p.then === undefined ? '' : `+${p.then.step ?? ''}`}`,
+    );
+    expect(short).to.deep.equal([
+      'create1',
+      'create2',
+      'run1',
+      'run2',
+      'run3',
+      'run4',
+      'run1+1',
+      'run1+2',
+      'run2+1',
+    ]);
   });
 
   it('sweeps recoveries after the first occurrence of each step', () => {

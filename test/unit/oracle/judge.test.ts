@@ -11,7 +11,14 @@ describe('the oracle', () => {
   it('accepts the acked commit and the one in flight, and nothing else', () => {
     const verdictOf = (commit: number) =>
       judge(seen({ first: state(commit), second: state(commit) })).verdict;
-    expect([3, 4, 5, 6, 7, 8].map(verdictOf)).to.deep.equal(['lost', 'lost', 'held', 'held', 'phantom', 'phantom']);
+    expect([3, 4, 5, 6, 7, 8].map(verdictOf)).to.deep.equal([
+      'lost',
+      'lost',
+      'held',
+      'held',
+      'phantom',
+      'phantom',
+    ]);
   });
 
   it('takes the class of an inconsistency from the checker, and calls it broken where it does not tell', () => {
@@ -64,7 +71,9 @@ describe('the oracle', () => {
   });
 
   it('never counts its own failure as either', () => {
-    expect(judge(seen({ trouble: { kind: 'harness', detail: 'no space' } })).verdict).to.equal('harness-broken');
+    expect(judge(seen({ trouble: { kind: 'harness', detail: 'no space' } })).verdict).to.equal(
+      'harness-broken',
+    );
     expect(judge({ acked: 1, crash: 'in-flight' }).verdict).to.equal('harness-broken');
   });
 
