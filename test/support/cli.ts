@@ -23,7 +23,8 @@ export interface Cli extends Promise<CliResult> {
 export function plugpull(args: string[], cwd: string, timeoutMs = 120_000): Cli {
   const child = spawn(process.execPath, [executable, ...args], {
     cwd,
-    env: { ...process.env, NO_COLOR: '1', GITHUB_ACTIONS: '' },
+    // Every process of the run carries the folder's name, so that a survivor can be found.
+    env: { ...process.env, NO_COLOR: '1', GITHUB_ACTIONS: '', PLUGPULL_TEST_FOLDER: cwd },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const out: Buffer[] = [];
