@@ -135,6 +135,13 @@ export class Canonical {
     this.#length += padded;
   }
 
+  /** Appends all of a record that is whole words long. */
+  record(source: Uint8Array): void {
+    if (this.#length + source.length > this.#bytes.length) this.#grow(source.length);
+    this.#bytes.set(source, this.#length);
+    this.#length += source.length;
+  }
+
   /** Overwrites a word that was written before. */
   patch(position: number, value: number): void {
     this.#view.setUint32(position, value, true);

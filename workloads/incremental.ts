@@ -11,22 +11,27 @@ export interface Simulation<Saved> {
   restore(saved: Saved): void;
 }
 
-const maxCheckpoints = 32;
+const step = 16;
+const maxSparse = 32;
+const maxDense = 8;
 const maxRecentBytes = 2 << 20;
 const maxRecent = 16;
 
 export class IncrementalModel<Saved> implements WorkloadModel {
   readonly #simulation: Simulation<Saved>;
-  readonly #checkpoints = new Map<number, Saved>();
+  /** Over all commits, ever further apart. */
+  readonly #sparse = new Map<number, Saved>();
+  /** The last ones passed: most who go back go back a little. */
+  readonly #dense = new Map<number, Saved>();
   /** The states asked for last, oldest first. */
   readonly #recent = new Map<number, Uint8Array>();
   #recentBytes = 0;
-  #interval = 16;
+  #interval = step;
   #at = 0;
 
   constructor(simulation: Simulation<Saved>) {
     this.#simulation = simulation;
-    this.#checkpoints.set(0, simulation.save());
+    this.#sparse.set(0, simulation.save());
   }
 
   /** Shared with later calls: not to be changed by the caller. */
@@ -37,7 +42,7 @@ export class IncrementalModel<Saved> implements WorkloadModel {
     if (k < this.#at) this.#goBack(k);
     while (this.#at < k) {
       this.#simulation.step(++this.#at);
-      if (this.#at % this.#interval === 0) this.#checkpoint();
+      if (this.#at % step === 0) this.#checkpoint();
     }
     const bytes = this.#simulation.encode();
     this.#remember(k, bytes);
@@ -45,22 +50,30 @@ export class IncrementalModel<Saved> implements WorkloadModel {
   }
 
   #goBack(k: number): void {
-    let best = k - (k % this.#interval);
-    while (best > 0 && !this.#checkpoints.has(best)) best -= this.#interval;
-    const saved = this.#checkpoints.get(best);
+    let best = -1;
+    let saved: Saved | undefined;
+    for (const checkpoints of [this.#sparse, this.#dense]) {
+      for (const [at, state] of checkpoints) if (at <= k && at > best) [best, saved] = [at, state];
+    }
     if (saved === undefined) throw new Error('the checkpoint of state 0 is gone');
     this.#simulation.restore(saved);
     this.#at = best;
   }
 
   #checkpoint(): void {
-    if (this.#checkpoints.has(this.#at)) return;
-    if (this.#checkpoints.size === maxCheckpoints) {
-      this.#interval *= 2;
-      for (const k of this.#checkpoints.keys()) if (k % this.#interval !== 0) this.#checkpoints.delete(k);
-      if (this.#at % this.#interval !== 0) return;
+    const at = this.#at;
+    if (this.#dense.has(at) || this.#sparse.has(at)) return;
+    const saved = this.#simulation.save();
+    this.#dense.set(at, saved);
+    for (const oldest of this.#dense.keys()) {
+      if (this.#dense.size <= maxDense) break;
+      this.#dense.delete(oldest);
     }
-    this.#checkpoints.set(this.#at, this.#simulation.save());
+    if (this.#sparse.size === maxSparse) {
+      this.#interval *= 2;
+      for (const k of this.#sparse.keys()) if (k % this.#interval !== 0) this.#sparse.delete(k);
+    }
+    if (at % this.#interval === 0) this.#sparse.set(at, saved);
   }
 
   #remember(k: number, bytes: Uint8Array): void {

@@ -195,7 +195,7 @@ class QueueSimulation implements Simulation<Saved>, Queue {
     }
     for (let ticket = head; ticket < tail; ticket++) {
       const record = messages[ticket % this.size.items];
-      if (record !== undefined) out.run(record, 0, record.length);
+      if (record !== undefined) out.record(record);
     }
     return out.finish();
   }
