@@ -1,0 +1,177 @@
+/** A run in words: what terminal, Markdown and HTML all say. */
+import type { FindingEvent } from '../harness/core/events.js';
+import type { CampaignVerdict } from '../harness/core/verdict.js';
+import { isViolation, verdicts } from '../harness/core/verdict.js';
+import { faultFacts, faultWords } from './fault-facts.js';
+import type { Row } from './summary-row.js';
+import type { Control, Summary } from './summary.js';
+import { grouped, percent, plural } from './text.js';
+
+/** The run's verdict; `unfinished` where its log has no end and nothing was violated yet. */
+export function verdictOf(summary: Summary): CampaignVerdict | 'unfinished' {
+  if (summary.ended !== null) return summary.ended.verdict;
+  return summary.violations > 0 ? 'violation' : 'unfinished';
+}
+
+export function headline(summary: Summary): string {
+  const crashes = plural(summary.crashes, 'crash', 'crashes');
+  const verdict = verdictOf(summary);
+  const controls = controlSentence(summary.controls);
+  switch (verdict) {
+    case 'held':
+      return `Held: ${crashes}, 0 violations${controls === null ? '' : `; ${controls}`}`;
+    case 'violation': {
+      const bad = summary.subjects.filter(({ violations }) => violations > 0);
+      const where = bad.length === 1 ? (bad[0]?.target.id ?? '') : plural(bad.length, 'target');
+      return `Violation: ${where} broke the contract in ${grouped(summary.violations)} of ${crashes}`;
+    }
+    case 'not-measured':
+      return `Not measured: ${crashes} without a violation, but that is too little to say more`;
+    case 'harness-broken':
+      return `Harness broken: this run proves nothing (${crashes}, ${plural(summary.violations, 'violation')})`;
+    case 'unfinished':
+      return `Unfinished: ${crashes} so far, 0 violations`;
+  }
+}
+
+export function controlSentence(controls: Control[]): string | null {
+  if (controls.length === 0) return null;
+  const caught = controls.filter((control) => control.caught).length;
+  const what = controls.every(({ planted }) => planted) ? 'planted bug' : 'control';
+  if (caught < controls.length) return `${grouped(caught)} of ${plural(controls.length, what)} caught`;
+  return controls.length === 1 ? `the ${what} was caught` : `all ${grouped(caught)} ${what}s caught`;
+}
+
+/** `torn 3, lost 1` */
+export function violationList(row: Row): string {
+  return verdicts
+    .filter((verdict) => isViolation(verdict) && row.counts[verdict] > 0)
+    .map((verdict) => `${verdict} ${grouped(row.counts[verdict])}`)
+    .join(', ');
+}
+
+export type Status = 'held' | 'violation' | 'caught' | 'missed' | 'unmeasured';
+
+export function statusOf(row: Row, summary: Summary): Status {
+  if (row.target.expect === 'caught') {
+    if (row.violations > 0) return 'caught';
+    return summary.controls.some(({ rows, caught }) => caught && rows.includes(row))
+      ? 'unmeasured'
+      : 'missed';
+  }
+  if (row.violations > 0) return 'violation';
+  return row.counts.held > 0 ? 'held' : 'unmeasured';
+}
+
+/** What a row says, for someone who does not know the words. */
+export function meaning(row: Row, summary: Summary): string {
+  switch (statusOf(row, summary)) {
+    case 'violation':
+      return `violated: ${violationList(row)}`;
+    case 'caught':
+      return `caught, as it should be: ${violationList(row)}`;
+    case 'missed':
+      return 'wrong on purpose, and NOT caught';
+    case 'unmeasured':
+      if (row.target.expect === 'caught') return 'held here; caught under another workload';
+      return `nothing was measured${because(row)}`;
+    case 'held':
+      if (row.explored?.exhaustive === true) return 'held in every crash state there can be';
+      if (row.upperBound !== null) return `held; violations at most ${percent(row.upperBound)} (95 %)`;
+      return 'held wherever it was tried';
+  }
+}
+
+function because(row: Row): string {
+  const reason = row.reasons.get('not-measured') ?? row.reasons.get('harness-broken');
+  return reason === undefined ? '' : `: ${reason}`;
+}
+
+/** `12 of 40,000`, `all 40,000`, `12`: crash states; null where none were explored. */
+export function statesText(row: Row): string | null {
+  if (row.explored === null) return null;
+  const { states, of, exhaustive } = row.explored;
+  if (exhaustive) return `all ${grouped(states)}`;
+  return of === null ? grouped(states) : `${grouped(states)} of ${grouped(of)}`;
+}
+
+export function coverageText(row: Row): string | null {
+  const coverage = row.coverage();
+  if (coverage === null) return null;
+  const { hit, missed } = coverage;
+  return `${grouped(hit.length)} of ${grouped(hit.length + missed.length)}`;
+}
+
+/** `kill on folder`, `cut on disk (xfs)` */
+export function placeText(at: { fault: string; rig: string; fs?: string }): string {
+  return `${at.fault} on ${at.rig}${at.fs === undefined ? '' : ` (${at.fs})`}`;
+}
+
+/** Where the crash of a finding fell. */
+export function whereText(finding: FindingEvent): string {
+  const { plan } = finding;
+  const parts = [`${finding.target}, ${placeText(finding)}`];
+  const acked = finding.acked < 0 ? 'before anything was acked' : `commit ${grouped(finding.acked)} acked`;
+  const recovered =
+    finding.recovered === null ? 'nothing recovered' : `commit ${grouped(finding.recovered)} recovered`;
+  parts.push(plan.phase === 'create' ? 'during creation' : acked, recovered);
+  if (plan.mode === 'step' && plan.step !== undefined) parts.push(`at step ${plan.step}`);
+  if (plan.then !== undefined) parts.push('crashed again in recovery');
+  parts.push(`trial ${grouped(finding.trial)}, seed ${finding.seed}`);
+  return parts.join(' · ');
+}
+
+/** What was tried, one sentence for each fault and rig. */
+export function triedSentences(summary: Summary): string[] {
+  const groups = new Map<string, Row[]>();
+  for (const row of summary.rows) {
+    const key = placeText(row.target);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups].map(([place, rows]) => {
+    const sum = (of: (row: Row) => number): number => rows.reduce((all, row) => all + of(row), 0);
+    const fault = rows[0]?.target.fault ?? 'kill';
+    const aimed = sum((row) => row.modes.step);
+    const random = sum((row) => row.modes.time);
+    const states = sum((row) => row.explored?.states ?? 0);
+    const parts = [
+      ...(aimed > 0 ? [`${grouped(aimed)} at named steps`] : []),
+      ...(random > 0 ? [`${grouped(random)} at random moments`] : []),
+      ...(states > 0 ? [`${plural(states, 'crash state')} explored`] : []),
+    ];
+    const again = sum((row) => row.again);
+    const tail = again > 0 ? `; ${grouped(again)} crashed again during recovery` : '';
+    return `${place}: ${plural(rows.length, 'target')}, ${parts.join(', ') || 'no crash'} – ${faultWords[fault]}${tail}.`;
+  });
+}
+
+/** What the run cannot say: its own caveats, and what its faults are blind to. */
+export function caveats(summary: Summary): string[] {
+  const own = summary.ended?.caveats ?? [
+    'The log of this run has no end: it is still going on, or was broken off.',
+  ];
+  const faults = new Set(summary.rows.map(({ target }) => target.fault));
+  const killOnly = faults.size === 1 && faults.has('kill');
+  const blind = [...faults]
+    // The run's own caveats say it of runs that only killed.
+    .filter((fault) => !(killOnly && own.some((text) => text.includes('page cache')) && fault === 'kill'))
+    .map((fault) => `${capital(faultWords[fault])} cannot show ${faultFacts[fault].blind}.`);
+  const bounds = summary.subjects.filter(({ upperBound }) => upperBound !== null);
+  const loosest = bounds.reduce((worst, { upperBound }) => Math.max(worst, upperBound ?? 0), 0);
+  const bound =
+    loosest > 0
+      ? [
+          `Zero violations in n random trials is not proof: it bounds their probability by 3/n with 95 % confidence, ` +
+            `here by ${percent(loosest)} for the target with the fewest trials.`,
+        ]
+      : [];
+  const leftOut =
+    summary.findingsLeftOut > 0
+      ? [`${plural(summary.findingsLeftOut, 'finding')} more are in the run directory and not shown here.`]
+      : [];
+  return [...own, ...blind, ...bound, ...leftOut];
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
