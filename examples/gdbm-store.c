@@ -1,5 +1,5 @@
 /*
- * GNU dbm's crash tolerance under torture: gdbm-store setup|run|check FOLDER
+ * GNU dbm's crash tolerance under torture: gdbm-store setup|run|check
  *
  * The database is in the extended format with two snapshots, as the manual's chapter "Crash Tolerance" asks.
  * One gdbm_sync is one commit. The check recovers as the manual says: it replaces the database by the
@@ -177,11 +177,11 @@ static void check(const char *folder) {
 }
 
 int main(int argc, char **argv) {
-  if (argc == 3) {
-    name_files(argv[2]);
-    if (strcmp(argv[1], "setup") == 0) setup(argv[2]);
-    if (strcmp(argv[1], "run") == 0) run();
-    if (strcmp(argv[1], "check") == 0) check(argv[2]);
-  }
-  die(exit_usage, "usage: gdbm-store setup|run|check FOLDER");
+  const char *command = argc > 1 ? argv[1] : "";
+  const char *folder = folder_from_environment();
+  name_files(folder);
+  if (strcmp(command, "setup") == 0) setup(folder);
+  if (strcmp(command, "run") == 0) run();
+  if (strcmp(command, "check") == 0) check(folder);
+  die(exit_usage, "usage: gdbm-store setup|run|check");
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
 # A store in plain sh that is right: the whole state is written to a new file, flushed, and renamed over the old one.
-#   journal.sh setup|run|check FOLDER
+#   journal.sh setup|run|check
 set -eu
-command=${1-} folder=${2-}
-[ -n "$folder" ] || { echo "usage: journal.sh setup|run|check FOLDER" >&2; exit 64; }
+command=${1-}
+folder=${PLUGPULL_DIR:?}
 seed=${PLUGPULL_SEED:?}
 
 # The state after commit $1: its number, then 40 lines that follow from it and the seed.
@@ -48,5 +48,5 @@ case $command in
     echo "plugpull state $k"
     [ "$(state "$k")" = "$(cat "$folder/state")" ] || { echo "the file is not that of commit $k" >&2; exit 1; }
     ;;
-  *) echo "unknown command $command" >&2; exit 64 ;;
+  *) echo "usage: journal.sh setup|run|check" >&2; exit 64 ;;
 esac

@@ -1,5 +1,5 @@
 /*
- * LMDB under torture: lmdb-store setup|run|check FOLDER [default|nometasync|nosync]
+ * LMDB under torture: lmdb-store setup|run|check [default|nometasync|nosync]
  *
  * One write transaction is one commit: a dozen rows put or deleted, and the commit's number.
  */
@@ -116,7 +116,7 @@ static void check(const char *folder, unsigned flags) {
     die(exit_inconsistent, "%zu entries found, %zu counted by the store", entries, stat.ms_entries);
   }
   mdb_txn_abort(txn);
-  /* The next commit must work too: it takes its pages from the list of free ones. */
+  /* A writer must be able to begin too: a killed one may have held the lock. */
   must(mdb_txn_begin(env, NULL, 0, &txn), exit_inconsistent, "mdb_txn_begin for writing");
   mdb_txn_abort(txn);
   mdb_env_close(env);
@@ -128,13 +128,14 @@ int main(int argc, char **argv) {
     const char *name;
     unsigned flags;
   } modes[] = {{"default", 0}, {"nometasync", MDB_NOMETASYNC}, {"nosync", MDB_NOSYNC}};
-  const char *command = argc > 2 ? argv[1] : "";
-  const char *mode = argc > 3 ? argv[3] : "default";
+  const char *command = argc > 1 ? argv[1] : "";
+  const char *mode = argc > 2 ? argv[2] : "default";
+  const char *folder = folder_from_environment();
   for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
     if (strcmp(mode, modes[i].name) != 0) continue;
-    if (strcmp(command, "setup") == 0) setup(argv[2]);
-    if (strcmp(command, "run") == 0) run(argv[2], modes[i].flags);
-    if (strcmp(command, "check") == 0) check(argv[2], modes[i].flags);
+    if (strcmp(command, "setup") == 0) setup(folder);
+    if (strcmp(command, "run") == 0) run(folder, modes[i].flags);
+    if (strcmp(command, "check") == 0) check(folder, modes[i].flags);
   }
-  die(exit_usage, "usage: lmdb-store setup|run|check FOLDER [default|nometasync|nosync]");
+  die(exit_usage, "usage: lmdb-store setup|run|check [default|nometasync|nosync]");
 }

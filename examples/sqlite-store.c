@@ -1,5 +1,5 @@
 /*
- * SQLite under torture: sqlite-store setup|run|check FOLDER [delete|wal [off|normal|full]]
+ * SQLite under torture: sqlite-store setup|run|check [delete|wal [off|normal|full]]
  *
  * One transaction is one commit: a dozen rows written or deleted, and the commit's number.
  */
@@ -139,17 +139,14 @@ static int one_of(const char *text, const char *const *names) {
 int main(int argc, char **argv) {
   static const char *const journals[] = {"delete", "wal", NULL};
   static const char *const levels[] = {"off", "normal", "full", NULL};
-  const char *command = argc > 2 ? argv[1] : "";
-  const char *journal = argc > 3 ? argv[3] : "wal";
-  const char *synchronous = argc > 4 ? argv[4] : "full";
-  if (argc > 2 && one_of(journal, journals) && one_of(synchronous, levels)) {
-    if (strcmp(command, "setup") == 0) {
-      setup(argv[2], journal);
-    } else if (strcmp(command, "run") == 0) {
-      run(argv[2], journal, synchronous);
-    } else if (strcmp(command, "check") == 0) {
-      check(argv[2], journal, synchronous);
-    }
+  const char *command = argc > 1 ? argv[1] : "";
+  const char *journal = argc > 2 ? argv[2] : "wal";
+  const char *synchronous = argc > 3 ? argv[3] : "full";
+  const char *folder = folder_from_environment();
+  if (one_of(journal, journals) && one_of(synchronous, levels)) {
+    if (strcmp(command, "setup") == 0) setup(folder, journal);
+    if (strcmp(command, "run") == 0) run(folder, journal, synchronous);
+    if (strcmp(command, "check") == 0) check(folder, journal, synchronous);
   }
-  die(exit_usage, "usage: sqlite-store setup|run|check FOLDER [delete|wal [off|normal|full]]");
+  die(exit_usage, "usage: sqlite-store setup|run|check [delete|wal [off|normal|full]]");
 }

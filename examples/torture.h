@@ -45,11 +45,18 @@ static inline void acknowledge(long k) {
   }
 }
 
-static inline uint64_t seed_from_environment(void) {
-  const char *text = getenv("PLUGPULL_SEED");
-  if (text == NULL) die(exit_usage, "PLUGPULL_SEED is not set");
-  return strtoull(text, NULL, 10);
+static inline const char *from_environment(const char *name) {
+  const char *text = getenv(name);
+  if (text == NULL || *text == 0) die(exit_usage, "%s is not set", name);
+  return text;
 }
+
+static inline uint64_t seed_from_environment(void) {
+  return strtoull(from_environment("PLUGPULL_SEED"), NULL, 10);
+}
+
+/* The folder that the data live in. */
+static inline const char *folder_from_environment(void) { return from_environment("PLUGPULL_DIR"); }
 
 /* Flushes a folder, so that the names in it are durable. */
 static inline void sync_folder(const char *folder) {

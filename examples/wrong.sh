@@ -1,10 +1,10 @@
 #!/bin/sh
 # A store in plain sh that is wrong on purpose: two files that belong together are rewritten in place, one after the
 # other. A kill between the two writes leaves one new and one old; a kill inside one leaves it cut short.
-#   wrong.sh setup|run|check FOLDER
+#   wrong.sh setup|run|check
 set -eu
-command=${1-} folder=${2-}
-[ -n "$folder" ] || { echo "usage: wrong.sh setup|run|check FOLDER" >&2; exit 64; }
+command=${1-}
+folder=${PLUGPULL_DIR:?}
 seed=${PLUGPULL_SEED:?}
 
 # The content of either file after commit $1.
@@ -43,5 +43,5 @@ case $command in
     done
     echo "plugpull state $k"
     ;;
-  *) echo "unknown command $command" >&2; exit 64 ;;
+  *) echo "usage: wrong.sh setup|run|check" >&2; exit 64 ;;
 esac
