@@ -54,7 +54,12 @@ const unprintable = /[\u0000-\u001F\u007F-\u009F\u200B\u200E\u200F\u202A-\u202E\
  * tortured program prints reaches terminals and CI logs only through this.
  */
 export function oneLine(text: string): string {
-  return text.replace(ansiSequence, '').replace(space, ' ').replace(unprintable, '').trim();
+  return wellFormed(text).replace(ansiSequence, '').replace(space, ' ').replace(unprintable, '').trim();
+}
+
+/** Half of a surrogate pair cannot be written in UTF-8: replaced. */
+export function wellFormed(text: string): string {
+  return text.replace(/[\uD800-\uDFFF]/gu, '\uFFFD');
 }
 
 /** Breaks a printable line at spaces; words longer than the width stay whole (commands can be copied). */

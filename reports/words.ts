@@ -77,8 +77,8 @@ export function meaning(row: Row, summary: Summary): string {
       return `nothing was measured${because(row)}`;
     case 'held':
       if (row.explored?.exhaustive === true) return 'held in every crash state there can be';
-      if (row.upperBound !== null) return `held; violations at most ${percent(row.upperBound)} (95 %)`;
-      return 'held wherever it was tried';
+      if (row.upperBound !== null) return `held; violations ≤ ${percent(row.upperBound)}`;
+      return row.explored === null ? 'held wherever it was tried' : 'held in every crash state explored';
   }
 }
 
@@ -105,6 +105,11 @@ export function coverageText(row: Row): string | null {
 /** `kill on folder`, `cut on disk (xfs)` */
 export function placeText(at: { fault: string; rig: string; fs?: string }): string {
   return `${at.fault} on ${at.rig}${at.fs === undefined ? '' : ` (${at.fs})`}`;
+}
+
+/** The explanation without its verdict, which every report shows beside it. */
+export function explanationOf({ verdict, explanation }: FindingEvent): string {
+  return explanation.startsWith(`${verdict}: `) ? explanation.slice(verdict.length + 2) : explanation;
 }
 
 /** Where the crash of a finding fell. */
@@ -151,10 +156,8 @@ export function caveats(summary: Summary): string[] {
     'The log of this run has no end: it is still going on, or was broken off.',
   ];
   const faults = new Set(summary.rows.map(({ target }) => target.fault));
-  const killOnly = faults.size === 1 && faults.has('kill');
   const blind = [...faults]
-    // The run's own caveats say it of runs that only killed.
-    .filter((fault) => !(killOnly && own.some((text) => text.includes('page cache')) && fault === 'kill'))
+    .filter((fault) => fault !== 'kill')
     .map((fault) => `${capital(faultWords[fault])} cannot show ${faultFacts[fault].blind}.`);
   const bounds = summary.subjects.filter(({ upperBound }) => upperBound !== null);
   const loosest = bounds.reduce((worst, { upperBound }) => Math.max(worst, upperBound ?? 0), 0);
@@ -169,7 +172,17 @@ export function caveats(summary: Summary): string[] {
     summary.findingsLeftOut > 0
       ? [`${plural(summary.findingsLeftOut, 'finding')} more are in the run directory and not shown here.`]
       : [];
-  return [...own, ...blind, ...bound, ...leftOut];
+  return [...own, ...onlyKilled(summary, own), ...blind, ...bound, ...leftOut];
+}
+
+/** A kill leaves the page cache: what was not cut as well may lack every flush. */
+function onlyKilled(summary: Summary, own: string[]): string[] {
+  if (own.some((text) => text.includes('page cache'))) return []; // the run says it itself
+  const cut = new Set(summary.subjects.flatMap(({ target }) => (target.fault === 'kill' ? [] : [target.id])));
+  const only = [...new Set(summary.subjects.map(({ target }) => target.id))].filter((id) => !cut.has(id));
+  if (only.length === 0) return [];
+  const names = only.length > 6 ? plural(only.length, 'target') : only.join(', ');
+  return [`Only killed, so that a missing flush could not be seen: ${names}.`];
 }
 
 export function capital(text: string): string {
