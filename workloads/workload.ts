@@ -50,6 +50,8 @@ export interface Workload {
   readonly otherLayouts?: readonly string[];
   readonly size: WorkloadSize;
   readonly fixedAddress?: boolean;
+  /** Loads what all phases need (a text), before the process is forked. What it throws is the user's mistake. */
+  prepare?(size: WorkloadSize): void;
   /** Fills an empty heap with state 0. The caller commits. */
   initialise(heap: NativeHeap, seed: number, size: WorkloadSize): void;
   /** Goes on from the state that the heap holds. */
