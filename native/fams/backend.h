@@ -14,15 +14,16 @@ namespace plugpull {
 enum class TrackerKind { kAuto, kPagemap, kMprotect, kCompare };
 
 struct BackendOptions {
-  std::string path;               // the backing file; helpers sit beside it: path + ".log0", ".journal", ".snap0" …
-  std::size_t size = 0;           // bytes, whole pages; used by create
-  std::size_t max_size = 0;       // bytes of address space to reserve; 0: max(64 MiB, 4 × size)
+  std::string path;      // the backing file; helpers sit beside it: path + ".log0", ".journal", ".snap0" …
+  std::size_t size = 0;  // bytes, whole pages; used by create
+  std::size_t max_size = 0;  // bytes of address space to reserve; 0: max(64 MiB, 4 × size)
   std::byte* fixed_address = nullptr;
   TrackerKind tracker = TrackerKind::kAuto;
-  std::size_t log_bytes = 0;      // bound of a log (redo); 0: the backend chooses
-  bool background = false;        // redo: apply the log on a thread; else inside commit(), after the flush
-  bool read_only = false;         // recover, map, never change: no tracker, commit() refused
-  std::uint64_t identity = 0;     // mixed into checksums so that files of two heaps are never taken for one another
+  std::size_t log_bytes = 0;  // bound of a log (redo); 0: the backend chooses
+  bool background = false;    // redo: apply the log on a thread; else inside commit(), after the flush
+  bool read_only = false;     // recover, map, never change: no tracker, commit() refused
+  std::uint64_t identity =
+      0;  // mixed into checksums so that files of two heaps are never taken for one another
   PlantedBugs planted;
 };
 
@@ -38,7 +39,7 @@ class Backend {
   virtual ~Backend() = default;
 
   virtual std::byte* data() const = 0;
-  virtual std::size_t size() const = 0;      // current, with uncommitted growth
+  virtual std::size_t size() const = 0;  // current, with uncommitted growth
   virtual std::size_t max_size() const = 0;
   virtual std::uint64_t sequence() const = 0;  // number of the newest commit; creation is 0
   // Grows (new pages are zero) or shrinks; becomes durable with the next commit.
@@ -56,11 +57,12 @@ class Backend {
 struct BackendKind {
   std::string_view name;
   std::string_view summary;
-  bool failure_atomic;                       // false for the negative control
+  bool failure_atomic;  // false for the negative control
   bool needs_reflink;
-  std::span<const std::string_view> steps;   // every step that create, commit, checkpoint and open can pass
+  std::span<const std::string_view> steps;  // every step that create, commit, checkpoint and open can pass
   std::unique_ptr<Backend> (*create)(Storage&, const BackendOptions&);  // makes commit 0 durable
-  std::unique_ptr<Backend> (*open)(Storage&, const BackendOptions&);    // recovers; FormatError kAbsent if never created
+  std::unique_ptr<Backend> (*open)(Storage&,
+                                   const BackendOptions&);  // recovers; FormatError kAbsent if never created
 };
 
 // The registry: one line per backend in registry.cc.
