@@ -115,7 +115,19 @@ export function readAndVerify(
   return { commit: state.commit, bytes: state.bytes, problems: heap.verify(state.reachable).problems };
 }
 
-/** What a crash left, judged against the model: null where it is the whole state of the commit it names. */
+/** A heap whose count of commits is behind its data is still compared; more than this is garbage. */
+const plausibleLead = 1000;
+
+/**
+ * Why a commit number read from the data cannot be one, or null. Ask before the model is asked for its
+ * state: on the way to commit four billion it would not come back.
+ */
+export function implausible(heap: NativeHeap, commit: number): string | null {
+  if (Number.isInteger(commit) && commit >= 0 && commit <= heap.sequence + plausibleLead) return null;
+  return `the data say commit ${commit}, but the heap has seen ${heap.sequence} commits`;
+}
+
+/** What tells a state from the one that it should be, as a clause; null where they are equal. */
 export function differenceFrom(workload: Workload, expected: Uint8Array, found: Uint8Array): string | null {
   const bytes = Buffer.from(found.buffer, found.byteOffset, found.byteLength);
   if (bytes.equals(expected)) return null;

@@ -5,7 +5,8 @@
 import { writeSync } from 'node:fs';
 import path from 'node:path';
 import { native, type HeapOptions, type NativeHeap } from '../../native/index.js';
-import { BrokenStructure, type Workload, type WorkloadSize } from '../../workloads/workload.js';
+import { differenceFrom, implausible, isBroken } from '../../workloads/session.js';
+import type { Workload, WorkloadSize } from '../../workloads/workload.js';
 import type { CrashPlan } from '../core/events.js';
 import type { CheckJob, RunJob, WorkerResult, WorkerTarget } from './job.js';
 
@@ -24,7 +25,7 @@ export function emitResult(result: WorkerResult): void {
   emit(`r ${JSON.stringify(result)}`);
 }
 
-function sizeOf(workload: Workload, target: WorkerTarget): WorkloadSize {
+export function sizeOf(workload: Workload, target: WorkerTarget): WorkloadSize {
   return target.input === undefined ? workload.size : { ...workload.size, input: target.input };
 }
 
@@ -159,16 +160,19 @@ export function compare(
   try {
     seen = workload.read(heap, seed, size);
   } catch (error) {
-    if (error instanceof BrokenStructure) return broken(null, error.message);
+    if (isBroken(error)) return broken(null, error.message);
     throw error;
   }
+  const garbage = implausible(heap, seen.commit);
+  if (garbage !== null) return broken(null, garbage);
   const expected = workload.model(seed, size).stateAt(seen.commit);
-  if (!Buffer.from(seen.bytes.buffer, seen.bytes.byteOffset, seen.bytes.byteLength).equals(expected)) {
+  const difference = differenceFrom(workload, expected, seen.bytes);
+  if (difference !== null) {
     return {
       outcome: 'inconsistent',
       violation: 'torn',
       state: seen.commit,
-      reason: `the data say commit ${seen.commit}, but ${firstDifference(seen.bytes, expected)}`,
+      reason: `the data say commit ${seen.commit}, but ${difference}`,
     };
   }
   const problems = heap.verify(seen.reachable).problems;
@@ -178,18 +182,4 @@ export function compare(
 
 function broken(state: number | null, reason: string): WorkerResult {
   return { outcome: 'inconsistent', violation: 'broken', state, reason };
-}
-
-function firstDifference(seen: Uint8Array, expected: Uint8Array): string {
-  if (seen.length !== expected.length) {
-    return `their state has ${seen.length} bytes where commit's has ${expected.length}`;
-  }
-  let first = -1;
-  let differing = 0;
-  for (let i = 0; i < seen.length; i++) {
-    if (seen[i] === expected[i]) continue;
-    if (first < 0) first = i;
-    differing++;
-  }
-  return `${differing} of ${seen.length} bytes of the state differ from that commit's, the first at byte ${first}`;
 }

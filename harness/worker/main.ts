@@ -7,7 +7,7 @@ import { readSync, writeSync } from 'node:fs';
 import { native } from '../../native/index.js';
 import { loadWorkload } from '../../workloads/registry.js';
 import type { Workload } from '../../workloads/workload.js';
-import { actCheck, actRun, emitResult } from './act.js';
+import { actCheck, actRun, emitResult, sizeOf } from './act.js';
 import type { WorkerAnswer, WorkerJob, WorkerResult } from './job.js';
 
 const logBytes = 16 * 1024;
@@ -89,6 +89,8 @@ for (let line = read(); line !== null; line = read()) {
     const job = JSON.parse(line) as WorkerJob;
     // eslint-disable-next-line no-await-in-loop -- modules are loaded before the fork, one job at a time
     const workload = await loadWorkload(job.target.workloadModule ?? job.target.workload);
+    // Before the fork: what is loaded here, every child has.
+    workload.prepare?.(sizeOf(workload, job.target));
     reply = answer(job, workload);
   } catch (error) {
     reply = { error: (error as Error).message };
