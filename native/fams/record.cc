@@ -175,6 +175,13 @@ RecordState read_record(File& log, std::uint32_t position, std::uint64_t generat
   return RecordState::kWhole;
 }
 
+std::optional<std::uint64_t> peek_sequence(File& log) {
+  RecordHeader header;
+  const Bytes out(reinterpret_cast<std::byte*>(&header), sizeof header);
+  if (read_all(log, out, 0) != out.size() || header.magic != kMagic) return std::nullopt;
+  return header.sequence;
+}
+
 bool has_rest_of_record(File& log, std::uint32_t position, std::uint64_t generation) {
   std::array<std::uint64_t, 2> start{};  // magic, generation
   static_assert(offsetof(RecordHeader, generation) == sizeof(std::uint64_t));

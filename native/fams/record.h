@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "native/planted/planted.h"
@@ -84,10 +85,13 @@ enum class RecordState { kWhole, kEnd };
 
 // Reads the record that must stand at page `position` with this generation and sequence.
 // kEnd: there is none, or it was torn, and nothing follows. FormatError kCorrupt where
-// that cannot be: a damaged header, or a record behind a damaged one. `scratch` is kept
-// by the caller so that nothing is allocated per record.
+// that cannot be: a damaged header, or a record behind a damaged one. `record` is
+// used again from call to call so that its table is allocated once.
 RecordState read_record(File& log, std::uint32_t position, std::uint64_t generation, std::uint64_t sequence,
                         std::uint64_t identity, const PlantedBugs& bugs, Record& record);
+
+// Sequence of what looks like a record at page 0 of a journal, for read_record.
+std::optional<std::uint64_t> peek_sequence(File& log);
 
 // Is there, at this page, the start of a record of this generation or a later one? It may
 // be the rest of a write that a crash cut short.

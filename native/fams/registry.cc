@@ -2,13 +2,16 @@
 
 #include "native/fams/backend.h"
 #include "native/fams/copy.h"
+#include "native/fams/journal.h"
 #include "native/fams/plain.h"
 #include "native/fams/redo.h"
+#include "native/fams/snap.h"
 
 namespace plugpull {
 
 std::span<const BackendKind> all_backends() noexcept {
-  static const BackendKind kinds[] = {kRedoBackend, kCopyBackend, kPlainBackend};
+  static const BackendKind kinds[] = {kRedoBackend, kJournalBackend, kSnapBackend, kCopyBackend,
+                                      kPlainBackend};
   return kinds;
 }
 
