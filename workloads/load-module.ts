@@ -6,8 +6,15 @@ import type { Workload } from './workload.js';
 
 const loaded = new Map<string, Workload>();
 
-/** Loads the module once; its default export must be a Workload. Throws an Error that names the file and what is wrong. */
-export async function loadModule(file: string): Promise<Workload> {
+export function loadedModule(file: string): Workload | undefined {
+  return loaded.get(path.resolve(file));
+}
+
+/**
+ * Loads the module once; its default export must be a Workload with a name that is not `taken`.
+ * Throws an Error that names the file and what is wrong.
+ */
+export async function loadModule(file: string, taken: readonly string[] = []): Promise<Workload> {
   const absolute = path.resolve(file);
   const known = loaded.get(absolute);
   if (known !== undefined) return known;
@@ -20,7 +27,7 @@ export async function loadModule(file: string): Promise<Workload> {
       cause: error,
     });
   }
-  const problem = problemOf(exported);
+  const problem = problemOf(exported, taken);
   if (problem !== null) throw new Error(`the default export of ${absolute} is not a workload: ${problem}`);
   loaded.set(absolute, exported as Workload);
   return exported as Workload;
@@ -43,12 +50,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** What a value lacks to be a Workload, or null. */
-function problemOf(value: unknown): string | null {
+function problemOf(value: unknown, taken: readonly string[]): string | null {
   if (!isObject(value)) return `it is ${value === undefined ? 'missing' : typeof value}`;
   for (const field of ['name', 'summary', 'layout']) {
     if (typeof value[field] !== 'string' || value[field] === '')
       return `"${field}" must be a string that is not empty`;
   }
+  if (taken.includes(value.name as string)) return `its name "${value.name as string}" is taken`;
   for (const method of ['initialise', 'start', 'read', 'model']) {
     if (typeof value[method] !== 'function') return `"${method}" must be a function`;
   }

@@ -1,7 +1,7 @@
 /** All workloads: a new one is one line here. */
 import { bank } from './bank.js';
 import { kv } from './kv.js';
-import { loadModule } from './load-module.js';
+import { loadedModule, loadModule } from './load-module.js';
 import { queue } from './queue.js';
 import { schema } from './schema.js';
 import { stlMap } from './stl-map.js';
@@ -10,8 +10,14 @@ import type { Workload } from './workload.js';
 
 export const workloads: readonly Workload[] = [bank, kv, queue, stlMap, schema, textIndex];
 
-export function workloadByName(name: string): Workload | undefined {
-  return workloads.find((workload) => workload.name === name);
+/** Is this the path of a user's module, and not the name of one of ours? */
+export function isWorkloadPath(nameOrPath: string): boolean {
+  return /[/\\.]/.test(nameOrPath);
+}
+
+/** One of ours by its name, or a user's that was loaded before by its path. */
+export function workloadByName(nameOrPath: string): Workload | undefined {
+  return workloads.find((workload) => workload.name === nameOrPath) ?? loadedModule(nameOrPath);
 }
 
 /**
@@ -21,9 +27,9 @@ export function workloadByName(name: string): Workload | undefined {
 export async function loadWorkload(nameOrPath: string): Promise<Workload> {
   const known = workloadByName(nameOrPath);
   if (known !== undefined) return known;
-  if (!/[/\\.]/.test(nameOrPath)) {
-    const names = workloads.map(({ name }) => name).join(', ');
-    throw new Error(`there is no workload "${nameOrPath}"; there are: ${names}, and the path of a module`);
-  }
-  return loadModule(nameOrPath);
+  const names = workloads.map(({ name }) => name);
+  if (isWorkloadPath(nameOrPath)) return loadModule(nameOrPath, names);
+  throw new Error(
+    `there is no workload "${nameOrPath}"; there are: ${names.join(', ')}, and the path of a module`,
+  );
 }

@@ -1,6 +1,8 @@
 /** The targets of a campaign from what was asked for, by name, with errors that say what there is. */
+import path from 'node:path';
 import { native, type BackendInfo } from '../../native/index.js';
-import { workloads } from '../../workloads/registry.js';
+import { isWorkloadPath, workloadByName, workloads } from '../../workloads/registry.js';
+import type { Workload } from '../../workloads/workload.js';
 import { UsageError } from '../core/errors.js';
 import { backendTargetId, type BackendTarget } from '../core/target.js';
 
@@ -23,12 +25,17 @@ const controlWorkload = 'bank';
 
 export function backendTargets(selection: BackendSelection): BackendTarget[] {
   const backends = pick('backend', selection.backends, native.backends());
-  const loads = pick('workload', selection.workloads, workloads);
+  const { loads, modules } = pickWorkloads(selection.workloads);
+  const moduleOf = (workload: string): { workloadModule?: string } => {
+    const workloadModule = modules.get(workload);
+    return workloadModule === undefined ? {} : { workloadModule };
+  };
   const make = (backend: BackendInfo, workload: string, planted?: string): BackendTarget => ({
     kind: 'backend',
     id: backendTargetId(backend.name, workload, planted),
     backend: backend.name,
     workload,
+    ...moduleOf(workload),
     ...(planted === undefined ? {} : { planted }),
     expect: backend.failureAtomic && planted === undefined ? 'hold' : 'caught',
     ...(selection.tracker === undefined ? {} : { tracker: selection.tracker }),
@@ -67,6 +74,21 @@ function canaries(
       return bug === undefined || backend.needsReflink ? [] : [make(backend, controlWorkload, bug.name)];
     })
     .slice(0, canaryCount);
+}
+
+/** Workloads by name, or by the path of a module that was loaded before. */
+function pickWorkloads(wanted: string[]): { loads: readonly Workload[]; modules: Map<string, string> } {
+  const modules = new Map<string, string>();
+  if (wanted.length === 0) return { loads: workloads, modules };
+  const loads = wanted.map((nameOrPath) => {
+    const [found] = isWorkloadPath(nameOrPath)
+      ? [workloadByName(nameOrPath)]
+      : pick('workload', [nameOrPath], workloads);
+    if (found === undefined) throw new UsageError(`the workload module ${nameOrPath} is not loaded`);
+    if (!workloads.includes(found)) modules.set(found.name, path.resolve(nameOrPath));
+    return found;
+  });
+  return { loads, modules };
 }
 
 function pick<T extends { name: string }>(kind: string, wanted: string[], all: readonly T[]): T[] {

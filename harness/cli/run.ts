@@ -2,10 +2,12 @@
 import { Command } from 'commander';
 import os from 'node:os';
 import path from 'node:path';
+import { isWorkloadPath, loadWorkload } from '../../workloads/registry.js';
 import { createReporters, type ReportRequest } from '../../reports/registry.js';
 import { Campaign } from '../campaign/campaign.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import { UsageError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { freshSeed } from '../core/seed.js';
 import type { RunFlags } from './flags.js';
@@ -21,7 +23,11 @@ export function runCommand(): Command {
   return new Command('run')
     .description('torture targets: crash them, recover them, check what is left')
     .option('--backend <names>', 'FAMS backends (default: all; see `plugpull list`)', list)
-    .option('--workload <names>', 'workloads over them (default: all)', list)
+    .option(
+      '--workload <names>',
+      'workloads over them, by name or the path of a module of your own (default: all)',
+      list,
+    )
     .option('--planted <names>', 'planted bugs to switch on, each in targets of its own', list)
     .option('--tracker <kind>', 'how changed pages are found: auto, pagemap, mprotect, compare')
     .option('--input <file>', 'the text that the workload text-index reads')
@@ -80,6 +86,7 @@ async function run(flags: RunFlags): Promise<number> {
   const resumed = flags.resume === undefined ? null : await resumable(flags.resume);
   const asked = resumed === null ? flags : resumed.flags;
   const { config } = await loadConfig(process.cwd(), asked.config);
+  await loadModules(asked.workload ?? config.workloads);
   const plan = planCampaign(asked, config);
   if (plan.wantsMounts && canEnterPrivateMounts()) return againInPrivateMounts();
 
@@ -108,6 +115,17 @@ async function run(flags: RunFlags): Promise<number> {
   return result.exitCode;
 }
 
+/** Loads the workloads that are the user's own, so that what is wrong with them is said at once. */
+async function loadModules(wanted: readonly string[]): Promise<void> {
+  for (const file of wanted.filter(isWorkloadPath)) {
+    try {
+      await loadWorkload(file);
+    } catch (error) {
+      throw new UsageError((error as Error).message, 'see docs/workloads.md');
+    }
+  }
+}
+
 function budget(flags: RunFlags, config: Config): { millis: number | null; trials: number | null } {
   const trials = flags.trials ?? config.trials ?? null;
   const millis = flags.for ?? config.for ?? (trials === null ? defaultMillis : null);
@@ -125,7 +143,7 @@ function reportsWanted(flags: RunFlags, runFolder: string): ReportRequest[] {
   if (flags.json === true) wanted.push({ kind: 'json' });
   if (flags.junit !== undefined) wanted.push({ kind: 'junit', file: flags.junit });
   if (flags.markdown !== undefined) wanted.push({ kind: 'markdown', file: flags.markdown });
-  if (flags.github ?? process.env['GITHUB_ACTIONS'] === 'true') wanted.push({ kind: 'github' });
+  if (flags.github ?? process.env.GITHUB_ACTIONS === 'true') wanted.push({ kind: 'github' });
   wanted.push({ kind: 'html', file: flags.html ?? path.join(runFolder, 'report.html') });
   return wanted;
 }

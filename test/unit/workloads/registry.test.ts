@@ -63,6 +63,7 @@ describe('the registry of workloads', () => {
     expect(await refusal(module('f.mjs', `export default { ${parts}, otherLayouts: 'x' };`))).to.match(
       /otherLay/,
     );
+    expect(await refusal(module('i.mjs', `export default { ${parts}, name: 'bank' };`))).to.match(/taken/);
     expect(await refusal(module('g.mjs', 'export default {'))).to.match(/g\.mjs cannot be loaded: /);
     expect(await refusal(module('h.ts', 'throw new Error("bang")'))).to.match(/h\.ts cannot be loaded: bang/);
   });
