@@ -1,5 +1,5 @@
 /*
- * SQLite under torture: sqlite-store setup|run|check [delete|wal [off|normal|full]]
+ * SQLite under torture: sqlite-store setup|run|check [delete|wal [off|normal|full|extra]]
  *
  * One transaction is one commit: a dozen rows written or deleted, and the commit's number.
  */
@@ -138,7 +138,7 @@ static int one_of(const char *text, const char *const *names) {
 
 int main(int argc, char **argv) {
   static const char *const journals[] = {"delete", "wal", NULL};
-  static const char *const levels[] = {"off", "normal", "full", NULL};
+  static const char *const levels[] = {"off", "normal", "full", "extra", NULL};
   const char *command = argc > 1 ? argv[1] : "";
   const char *journal = argc > 2 ? argv[2] : "wal";
   const char *synchronous = argc > 3 ? argv[3] : "full";
@@ -148,5 +148,5 @@ int main(int argc, char **argv) {
     if (strcmp(command, "run") == 0) run(folder, journal, synchronous);
     if (strcmp(command, "check") == 0) check(folder, journal, synchronous);
   }
-  die(exit_usage, "usage: sqlite-store setup|run|check [delete|wal [off|normal|full]]");
+  die(exit_usage, "usage: sqlite-store setup|run|check [delete|wal [off|normal|full|extra]]");
 }
