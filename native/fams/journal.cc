@@ -128,10 +128,6 @@ class Journal final : public MappedHeap {
   // durable before: else a second crash could find half of it here and none of it there.
   void recover(const Record& record) {
     const RecordHeader& header = record.header;
-    const auto footer = read_footer(*file_, options_.identity);
-    if (footer && footer->sequence > header.sequence) {
-      throw FormatError(FormatError::Kind::kCorrupt, journal_->path(), "the journal is older than its heap");
-    }
     journal_->datasync();
     step("journal.recover.record-synced");
     follow_size(header.size, header.cut);

@@ -31,8 +31,9 @@ void MappedHeap::reserve(std::size_t size) {
   base_ = reservation_->base();
 }
 
-void MappedHeap::map(File& file, std::size_t from_file, std::size_t size) {
-  if (from_file > 0) file.map_private(base_, from_file);
+void MappedHeap::map(File& file, std::size_t from_file, std::size_t size,
+                     std::span<const std::uint32_t> replaced) {
+  if (from_file > 0) file.map_private_except(base_, from_file, replaced);
   if (size > from_file) reservation_->map_zero(base_ + from_file, size - from_file);
   size_ = size;
 }

@@ -64,8 +64,9 @@ class MappedHeap : public Backend {
 
   // Reserves address space for a heap of `size` bytes.
   void reserve(std::size_t size);
-  // Maps `from_file` bytes of the file and zeros up to `size`.
-  void map(File& file, std::size_t from_file, std::size_t size);
+  // Maps `from_file` bytes of the file and zeros up to `size`. The caller writes the pages
+  // `replaced` itself.
+  void map(File& file, std::size_t from_file, std::size_t size, std::span<const std::uint32_t> replaced = {});
   // Starts tracking (unless read-only). Everything counts as committed in `sequence`.
   void start(std::uint64_t sequence);
 

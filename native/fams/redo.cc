@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -87,9 +88,7 @@ class Redo final : public MappedHeap {
     step("redo.recover.log-synced");
     apply_pending_ = found.other_pending;
     reserve(active().content().size);
-    map(*file_, found.from_file(*file_, active(), other()), active().content().size);
-    if (apply_pending_) lay_pages(other(), active().content().cut);
-    lay_pages(active(), size_);
+    map_recovered(found.from_file(*file_, active(), other()));
     step("redo.recover.mapped");
     start(active().next_sequence() - 1);
   }
@@ -143,12 +142,26 @@ class Redo final : public MappedHeap {
   RedoLog& active() { return *logs_[active_]; }
   RedoLog& other() { return *logs_[1 - active_]; }
 
-  // Over the mapping, the pages of a log that lie below `limit`.
-  void lay_pages(RedoLog& log, std::uint64_t limit) {
-    for (const LogContent::Page& entry : log.content().newest()) {
-      if (std::uint64_t{entry.page} * kPageSize >= limit) break;
-      read_page(log, entry, Bytes(page(entry.page), kPageSize));
+  // The first `from_file` bytes of the backing file, and over them the newest version of
+  // each page that the logs hold.
+  void map_recovered(std::uint64_t from_file) {
+    using Page = LogContent::Page;
+    const auto by_number = [](const Page& a, const Page& b) { return a.page < b.page; };
+    const std::vector<Page> newer = active().content().newest(active().content().size);
+    std::vector<Page> older;
+    if (apply_pending_) older = other().content().newest(active().content().cut);
+    std::erase_if(older, [&](const Page& entry) {
+      return std::binary_search(newer.begin(), newer.end(), entry, by_number);
+    });
+    std::vector<Page> both;
+    std::merge(newer.begin(), newer.end(), older.begin(), older.end(), std::back_inserter(both), by_number);
+    std::vector<std::uint32_t> replaced;
+    for (const Page& entry : both) {
+      if (std::uint64_t{entry.page} * kPageSize < from_file) replaced.push_back(entry.page);
     }
+    map(*file_, from_file, active().content().size, replaced);
+    for (const auto& entry : older) read_page(other(), entry, Bytes(page(entry.page), kPageSize));
+    for (const auto& entry : newer) read_page(active(), entry, Bytes(page(entry.page), kPageSize));
   }
 
   static void read_page(RedoLog& log, const LogContent::Page& entry, Bytes out) {
@@ -181,7 +194,7 @@ class Redo final : public MappedHeap {
     std::uint64_t size = file_->size();
     if (content.cut < size) file_->truncate(size = content.cut);
     if (content.size != size) file_->truncate(content.size);
-    const std::vector<LogContent::Page> pages = content.newest();
+    const std::vector<LogContent::Page> pages = content.newest(content.size);
     std::vector<std::byte> buffer(std::min(kMostAtOnce, pages.size()) * kPageSize);
     for (std::size_t i = 0; i < pages.size();) {
       std::size_t count = 0;

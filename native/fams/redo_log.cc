@@ -44,8 +44,9 @@ void LogContent::add(const RecordHeader& header) {
   size = header.size;
 }
 
-std::vector<LogContent::Page> LogContent::newest() const {
+std::vector<LogContent::Page> LogContent::newest(std::uint64_t limit) const {
   std::vector<Page> sorted = pages;
+  std::erase_if(sorted, [limit](const Page& page) { return std::uint64_t{page.page} * kPageSize >= limit; });
   std::sort(sorted.begin(), sorted.end(), [](const Page& a, const Page& b) {
     return a.page != b.page ? a.page < b.page : a.position > b.position;
   });

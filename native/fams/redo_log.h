@@ -32,8 +32,8 @@ struct LogContent {
   std::uint64_t cut = 0;    // smallest size on the way: what lies beyond and is not in `pages` is zero
 
   void add(const RecordHeader& header);
-  // Newest version of each page, ascending.
-  std::vector<Page> newest() const;
+  // Newest version of each page below `limit` bytes, ascending.
+  std::vector<Page> newest(std::uint64_t limit) const;
 };
 
 // One of the two log files of `redo`.

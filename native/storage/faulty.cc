@@ -63,6 +63,12 @@ class FaultyFile final : public File {
     inner_->map_private(at, length);
   }
 
+  void map_private_except(std::byte* at, std::size_t length,
+                          std::span<const std::uint32_t> replaced) override {
+    storage_.pass("map", path());
+    inner_->map_private_except(at, length, replaced);
+  }
+
   void map_shared(std::byte* at, std::size_t length) override {
     storage_.pass("map", path());
     inner_->map_shared(at, length);

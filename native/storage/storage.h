@@ -43,6 +43,12 @@ class File {
   // Maps the first `length` bytes over [at, at + length), which lies in a
   // Reservation of the same Storage. Changes stay private to the process.
   virtual void map_private(std::byte* at, std::size_t length) = 0;
+  // The same where the caller writes the whole of the pages `replaced` (numbers, ascending)
+  // right afterwards: a storage that reads when it maps need not read those.
+  virtual void map_private_except(std::byte* at, std::size_t length,
+                                  [[maybe_unused]] std::span<const std::uint32_t> replaced) {
+    map_private(at, length);
+  }
   // As above, but the OS may write changes back at any time. Only `plain` does this.
   virtual void map_shared(std::byte* at, std::size_t length) = 0;
   // msync(MS_SYNC) of a part of a shared mapping.
