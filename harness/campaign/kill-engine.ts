@@ -1,12 +1,12 @@
 /** Fault `kill` on rig `folder`: first every named step, then random moments until the budget is spent. */
 import picomatch from 'picomatch';
+import { violationsIn } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
 import type { CrashPlan, TrialEnded } from '../core/events.js';
 import { deriveSeed, trialSeed } from '../core/seed.js';
 import { summarize, type Target } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import { drawKill, firstOccurrences, sweepPlans, type StepCensus } from '../faults/kill.js';
-import { violationsIn } from '../oracle/merge.js';
 import { FolderRig } from '../rigs/folder.js';
 import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';

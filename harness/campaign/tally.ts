@@ -1,7 +1,8 @@
 /** Running totals of a campaign, from its event stream alone, so that a resumed or merged run adds up by itself. Bounded by the number of targets. */
+import { addCounts, noCounts, upperBound95, violationsIn, type Counts } from '../core/counts.js';
 import type { FaultName, FindingEvent, RunEvent, TargetSummary } from '../core/events.js';
 import { isViolation, type CampaignVerdict } from '../core/verdict.js';
-import { addCounts, noCounts, upperBound95, violationsIn, worst, type Counts } from '../oracle/merge.js';
+import { worst } from '../oracle/merge.js';
 
 export interface TargetTally {
   target: TargetSummary;

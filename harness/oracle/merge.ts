@@ -1,7 +1,5 @@
-/** Merging verdicts: violation > harness-broken > not-measured > held. */
+/** Merging verdicts of campaigns: violation > harness-broken > not-measured > held. */
 import type { CampaignVerdict } from '../core/verdict.js';
-
-export { addCounts, noCounts, upperBound95, violationsIn, type Counts } from '../core/counts.js';
 
 const order: CampaignVerdict[] = ['held', 'not-measured', 'harness-broken', 'violation'];
 

@@ -4,8 +4,15 @@
  */
 import { writeSync } from 'node:fs';
 import path from 'node:path';
-import { native, type HeapOptions, type NativeHeap } from '../../native/index.js';
-import { differenceFrom, implausible, isBroken } from '../../workloads/session.js';
+import { native, type NativeHeap } from '../../native/index.js';
+import {
+  createHeapFor,
+  differenceFrom,
+  implausible,
+  openHeapFor,
+  readAndVerify,
+  type SessionOptions,
+} from '../../workloads/session.js';
 import type { Workload, WorkloadSize } from '../../workloads/workload.js';
 import type { CrashPlan } from '../core/events.js';
 import type { CheckJob, RunJob, WorkerResult, WorkerTarget } from './job.js';
@@ -29,16 +36,13 @@ export function sizeOf(workload: Workload, target: WorkerTarget): WorkloadSize {
   return target.input === undefined ? workload.size : { ...workload.size, input: target.input };
 }
 
-function optionsFor(workload: Workload, target: WorkerTarget, dir: string, seed: number): HeapOptions {
+function optionsFor(target: WorkerTarget, dir: string, seed: number): SessionOptions {
   return {
     backend: target.backend,
     path: heapPath(dir),
-    layout: workload.layout,
-    size: workload.size.heapBytes,
     identity: BigInt(seed),
     tracker: target.tracker ?? 'auto',
     background: target.background ?? false,
-    fixedAddress: workload.fixedAddress ?? false,
     planted: target.planted,
     // A small log, so that every lap of it falls into a trial of a few commits.
     logBytes: 24 * 4096,
@@ -58,36 +62,17 @@ function armSteps(plan: CrashPlan | null, phase: CrashPlan['phase']): void {
   native.armSteps(here);
 }
 
-/** Opens a heap in any of the layouts that the workload can read. */
-function openAny(workload: Workload, options: HeapOptions): NativeHeap {
-  try {
-    return native.openHeap(options);
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'HEAP_OTHER_LAYOUT') throw error;
-    for (const layout of workload.otherLayouts ?? []) {
-      try {
-        return native.openHeap({ ...options, layout });
-      } catch (next) {
-        if ((next as { code?: string }).code !== 'HEAP_OTHER_LAYOUT') throw next;
-      }
-    }
-    throw error;
-  }
-}
-
 export function actRun(job: RunJob, workload: Workload): void {
   const { plan, target, seed } = job;
   const size = sizeOf(workload, target);
-  const options = optionsFor(workload, target, job.dir, seed);
+  const options = optionsFor(target, job.dir, seed);
   let heap: NativeHeap;
   let commit = 0;
   native.traceStepsTo(out);
   if (job.create) {
     armSteps(plan, 'create');
     aim(plan, 'create', 0);
-    heap = native.createHeap(options);
-    workload.initialise(heap, seed, size);
-    heap.commit();
+    heap = createHeapFor(workload, options, seed, size);
     emit('c 0');
     if (plan?.phase === 'create') {
       // The moment drawn lay behind the end of the creation.
@@ -95,7 +80,9 @@ export function actRun(job: RunJob, workload: Workload): void {
       native.exitNow(0);
     }
   } else {
-    heap = openAny(workload, options);
+    const found = openHeapFor(workload, options, size);
+    if (found === null) throw new Error(`there is no heap in ${job.dir} to go on with`);
+    heap = found;
     commit = workload.read(heap, seed, size).commit;
   }
   armSteps(plan, 'run');
@@ -126,18 +113,16 @@ export function actCheck(job: CheckJob, workload: Workload): void {
   emitResult(check(workload, target, job.dir, seed));
 }
 
-/** Recovers the heap in `dir` and compares its whole state with the model's. */
+/** Recovers the heap in `dir` and judges it. */
 function check(workload: Workload, target: WorkerTarget, dir: string, seed: number): WorkerResult {
   const size = sizeOf(workload, target);
-  let heap: NativeHeap;
+  let heap: NativeHeap | null;
   try {
-    heap = openAny(workload, optionsFor(workload, target, dir, seed));
+    heap = openHeapFor(workload, optionsFor(target, dir, seed), size);
   } catch (error) {
-    const reason = (error as Error).message;
-    if ((error as { code?: string }).code === 'HEAP_ABSENT')
-      return { outcome: 'absent', state: null, reason };
-    return { outcome: 'failed', state: null, reason };
+    return { outcome: 'failed', state: null, reason: (error as Error).message };
   }
+  if (heap === null) return { outcome: 'absent', state: null, reason: 'there is no heap, or none with data' };
   try {
     return compare(heap, workload, seed, size);
   } finally {
@@ -145,39 +130,28 @@ function check(workload: Workload, target: WorkerTarget, dir: string, seed: numb
   }
 }
 
-/** Judges an open heap: allocator, structure, and the whole state against the model. */
+/** Judges an open heap: allocator, structure, and the whole state against the model's. */
 export function compare(
   heap: NativeHeap,
   workload: Workload,
   seed: number,
   size: WorkloadSize,
 ): WorkerResult {
-  if (heap.root === 0)
-    return { outcome: 'absent', state: null, reason: 'the heap was made but holds no data yet' };
-  const allocator = heap.verify().problems;
-  if (allocator.length > 0) return broken(null, `allocator: ${allocator.join('; ')}`);
-  let seen;
-  try {
-    seen = workload.read(heap, seed, size);
-  } catch (error) {
-    if (isBroken(error)) return broken(null, error.message);
-    throw error;
-  }
-  const garbage = implausible(heap, seen.commit);
+  const { commit, bytes, problems } = readAndVerify(heap, workload, seed, size);
+  if (commit === null || bytes === null) return broken(null, problems.join('; '));
+  const garbage = implausible(heap, commit);
   if (garbage !== null) return broken(null, garbage);
-  const expected = workload.model(seed, size).stateAt(seen.commit);
-  const difference = differenceFrom(workload, expected, seen.bytes);
+  const difference = differenceFrom(workload, workload.model(seed, size).stateAt(commit), bytes);
   if (difference !== null) {
     return {
       outcome: 'inconsistent',
       violation: 'torn',
-      state: seen.commit,
-      reason: `the data say commit ${seen.commit}, but ${difference}`,
+      state: commit,
+      reason: `the data say commit ${commit}, but ${difference}`,
     };
   }
-  const problems = heap.verify(seen.reachable).problems;
-  if (problems.length > 0) return broken(seen.commit, `blocks: ${problems.join('; ')}`);
-  return { outcome: 'consistent', state: seen.commit, reason: '' };
+  if (problems.length > 0) return broken(commit, problems.join('; '));
+  return { outcome: 'consistent', state: commit, reason: '' };
 }
 
 function broken(state: number | null, reason: string): WorkerResult {

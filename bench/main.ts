@@ -1,0 +1,25 @@
+/**
+ * Measures plugpull itself: `node dist/bench/main.js [trials|commit|memory]`. Figures are medians and ratios of things
+ * measured side by side in one run; nothing here is asserted.
+ */
+import { benchCommit } from './commit.js';
+import { benchMemory } from './memory.js';
+import { benchTrials } from './trials.js';
+
+const benches: Record<string, (argument: string | undefined) => Promise<unknown>> = {
+  trials: benchTrials,
+  commit: benchCommit,
+  memory: benchMemory,
+};
+
+const [name, argument] = process.argv.slice(2);
+const wanted = name === undefined ? ['trials', 'commit'] : [name];
+for (const one of wanted) {
+  const bench = benches[one];
+  if (bench === undefined) {
+    process.stderr.write(`there is no bench "${one}"; there are: ${Object.keys(benches).join(', ')}\n`);
+    process.exitCode = 64;
+    break;
+  }
+  process.stdout.write(`${JSON.stringify({ bench: one, result: await bench(argument) }, null, 2)}\n`);
+}
