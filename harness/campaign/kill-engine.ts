@@ -20,6 +20,9 @@ import type { Budget, CampaignContext, Engine } from './context.js';
 /** Random crashes that a control gets before it is given up. */
 const controlTrials = 300;
 
+export const sweepChoices = ['first', 'all', 'none'] as const;
+export type SweepChoice = (typeof sweepChoices)[number];
+
 interface Item {
   index: number;
   target: Target;
@@ -46,7 +49,11 @@ export class KillEngine implements Engine {
   readonly rig = 'folder';
   private readonly rigs = new Map<'plain' | 'reflink', Rig>();
 
-  constructor(private readonly targets: Target[]) {}
+  /** @param sweep which targets get a crash at every named step: one for each backend, all, or none */
+  constructor(
+    private readonly targets: Target[],
+    private readonly sweep: SweepChoice = 'first',
+  ) {}
 
   async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
     const deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
@@ -127,6 +134,7 @@ export class KillEngine implements Engine {
   }
 
   private async census(context: CampaignContext, all: Prepared[], slots: Slot[]): Promise<void> {
+    const swept = new Set(this.sweep === 'all' ? all : this.sweep === 'none' ? [] : firstOfEachBackend(all));
     const waiting = [...all];
     await Promise.all(
       slots.map(async (slot, number) => {
@@ -137,7 +145,7 @@ export class KillEngine implements Engine {
           const seed = deriveSeed(context.seed, 'sweep', ready.target.id);
           if (ready.target.kind === 'command') {
             ready.slowness = await calibrate(subject, place, seed);
-          } else if (sweepable(ready.target)) {
+          } else if (swept.has(ready)) {
             ready.sweep = { seed, plans: sweepPlans(await takeCensus(subject, place, seed)) };
           }
         }
@@ -153,30 +161,18 @@ export class KillEngine implements Engine {
     budget: Budget,
   ): Generator<Item, void> {
     const last = budget.trials === null ? Infinity : firstIndex + budget.trials;
-    const mine = (index: number): boolean =>
-      index % context.shard.of === context.shard.index - 1 && !context.done.has(index);
     let index = firstIndex;
-    for (const { target, sweep } of prepared.values()) {
-      for (const plan of sweep.plans) {
-        if (index >= last) return;
-        if (mine(index) && !this.settled(context, target)) yield { index, target, seed: sweep.seed, plan };
-        index++;
+    for (const { ready, sweep } of inOrder([...prepared.values()])) {
+      if (index >= last) return;
+      const { target } = ready;
+      const mine = index % context.shard.of === context.shard.index - 1 && !context.done.has(index);
+      if (mine && !this.settled(context, target)) {
+        const seed = sweep === null ? trialSeed(context.seed, index) : ready.sweep.seed;
+        const options = { slowness: ready.slowness, creation: target.kind === 'backend' };
+        yield { index, target, seed, plan: sweep ?? drawKill(seed, options) };
       }
-    }
-    const all = [...prepared.values()];
-    for (let round = 0; all.length > 0; round++) {
-      let open = false;
-      for (const { target, slowness } of all) {
-        if (index >= last) return;
-        if (target.expect === 'hold' || (round < controlTrials && !this.settled(context, target))) {
-          open = true;
-          const seed = trialSeed(context.seed, index);
-          const plan = drawKill(seed, { slowness, creation: target.kind === 'backend' });
-          if (mine(index)) yield { index, target, seed, plan };
-        }
-        index++;
-      }
-      if (!open) return;
+      index++;
+      if (context.stopping()) return;
     }
   }
 
@@ -282,6 +278,46 @@ export class KillEngine implements Engine {
       });
     }
   }
+}
+
+/** Random crashes of every target before any sweep, so that a short run has tried them all. */
+const firstRounds = 2;
+
+/**
+ * The order of trials: a few random crashes of every target, then the sweeps, then random crashes of all in turn,
+ * for ever. `sweep` is null for a random crash.
+ */
+function* inOrder(all: Prepared[]): Generator<{ ready: Prepared; sweep: CrashPlan | null }, void> {
+  const rounds = new Map<Prepared, number>(all.map((ready) => [ready, 0]));
+  const takeRandom = (ready: Prepared): boolean => {
+    const round = rounds.get(ready) ?? 0;
+    rounds.set(ready, round + 1);
+    return ready.target.expect === 'hold' || round < controlTrials;
+  };
+  for (let round = 0; round < firstRounds; round++) {
+    for (const ready of all) if (takeRandom(ready)) yield { ready, sweep: null };
+  }
+  for (const ready of all) for (const sweep of ready.sweep.plans) yield { ready, sweep };
+  for (let open = all.length > 0; open;) {
+    open = false;
+    for (const ready of all) {
+      if (!takeRandom(ready)) continue;
+      open = true;
+      yield { ready, sweep: null };
+    }
+  }
+}
+
+/** One target for each backend (and planted bug) covers all its named steps. */
+function firstOfEachBackend(all: Prepared[]): Prepared[] {
+  const seen = new Set<string>();
+  return all.filter(({ target }) => {
+    if (!sweepable(target)) return false;
+    const name = target.kind === 'backend' ? `${target.backend} ${target.planted ?? ''}` : '';
+    if (seen.has(name)) return false;
+    seen.add(name);
+    return true;
+  });
 }
 
 /** Threads of their own pass their steps in another order each time; those targets get random kills alone. */

@@ -26,6 +26,7 @@ export interface RunFlags {
   exhaustive?: boolean;
   commits?: number;
   controls: boolean;
+  sweep?: string;
   seed?: number;
   trials?: number;
   for?: number;

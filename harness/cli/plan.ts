@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { backendTargets } from '../campaign/targets.js';
 import type { Engine } from '../campaign/context.js';
-import { KillEngine } from '../campaign/kill-engine.js';
+import { KillEngine, sweepChoices } from '../campaign/kill-engine.js';
 import { faultNames, rigNames, type CommandTargetConfig, type Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
 import { defaultCommandLimits, type CommandTarget, type Target } from '../core/target.js';
@@ -21,10 +21,15 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   requireTogether(flags);
   const faults = pick('fault', flags.fault ?? config.fault, faultNames);
   const rigs = pick('rig', flags.rig ?? config.rig, rigNames);
+  const [sweep = 'first'] = pick(
+    'sweep',
+    flags.sweep === undefined ? ['first'] : [flags.sweep],
+    sweepChoices,
+  );
   const targets = chooseTargets(flags, config);
   const skipped: CampaignPlan['skipped'] = [];
   const engines: Engine[] = [];
-  if (faults.includes('kill') && rigs.includes('folder')) engines.push(new KillEngine(targets));
+  if (faults.includes('kill') && rigs.includes('folder')) engines.push(new KillEngine(targets, sweep));
   if (engines.length === 0) {
     throw new UsageError(
       `no rig among ${rigs.join(', ')} can do the fault ${faults.join(', ')}`,

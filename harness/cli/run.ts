@@ -52,6 +52,10 @@ export function runCommand(): Command {
     .option('--states <n>', 'crash states to explore for each target of a cut', positiveInteger)
     .option('--exhaustive', 'explore every crash state')
     .option('--commits <n>', 'commits in a run that is recorded for cuts', positiveInteger)
+    .option(
+      '--sweep <which>',
+      'targets that are killed at every named step: first of each backend, all, none',
+    )
     .option('--seed <n>', 'the seed of the whole campaign', seed)
     .option('--trials <n>', 'stop after so many trials', positiveInteger)
     .option('--for <duration>', 'stop after this time (default: 60s, unless --trials is given)', duration)
