@@ -16,5 +16,18 @@
       "type": "executable",
       "sources": ["<!@(find native/guard -name '*.cc' | sort)"]
     }
+  ],
+  "conditions": [
+    ["'<!(pkg-config --exists fuse3 && echo yes || echo no)' == 'yes'", {
+      "targets": [
+        {
+          "target_name": "plugpull-disk",
+          "type": "executable",
+          "sources": ["<!@(find native/disk -name '*.cc' -not -path '*/test/*' | sort)"],
+          "include_dirs": [".", "<!@(pkg-config --cflags-only-I fuse3 | sed 's/-I//g')"],
+          "libraries": ["<!@(pkg-config --libs fuse3)"]
+        }
+      ]
+    }]
   ]
 }

@@ -1,0 +1,237 @@
+#include "native/disk/explorer.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <system_error>
+#include <vector>
+
+#include "native/disk/answers.h"
+#include "native/disk/bio_watch.h"
+#include "native/disk/choices.h"
+#include "native/disk/lines.h"
+#include "native/disk/loop.h"
+#include "native/disk/medium.h"
+#include "native/disk/mounts.h"
+#include "native/disk/state_file.h"
+#include "native/disk/timeline.h"
+
+namespace plugpull::disk {
+
+namespace {
+
+class Explorer {
+ public:
+  explicit Explorer(const ExplorerOptions& options)
+      : options_(options),
+        trace_(options.trace),
+        epochs_(epochs_of(trace_.records())),
+        medium_(options.base) {
+    if (medium_.size() != trace_.image_bytes())
+      throw std::runtime_error("the trace is of a disk of another size");
+    make_durable(epochs_[0]);
+  }
+
+  ~Explorer() {
+    if (mounted_) {
+      try {
+        unmount(options_.folder);
+      } catch (const std::system_error&) {
+        // Its mount namespace ends with its last process.
+      }
+    }
+    struct stat status {};
+    if (!loop_.path.empty() && fstat(medium_.fd(), &status) == 0) {
+      detach_loop(loop_.path, status.st_dev, status.st_ino);
+    }
+  }
+
+  // A device of its own, for all states.
+  void attach() {
+    loop_ = attach_loop(medium_.fd(), false, false);
+    guard_ = guard_loop(loop_, medium_.fd());
+    loop_.held.reset();
+    if (options_.undo == "compare") return;
+    try {
+      watch_.emplace(loop_.major, loop_.minor);
+    } catch (const std::system_error& error) {
+      if (options_.undo == "trace") throw;
+      std::fprintf(stderr, "note: changes are found by comparison: %s\n", error.what());
+    }
+  }
+
+  std::string serve(const std::string& line) {
+    std::istringstream words(line);
+    std::string command;
+    words >> command;
+    if (command == "try") return attempt(words);
+    if (command == "end") return end();
+    if (command == "digest") return digests(words);
+    if (command == "again") return again();
+    if (command == "reads") return reads();
+    if (command == "save") return save(words);
+    if (command == "map" && mounted_) return answer_map(map_files(options_.folder, kMaxExtents));
+    if (command == "freeze" && mounted_) {
+      freeze_and_thaw(options_.folder);
+      return "ok";
+    }
+    return "error no such command now: " + command;
+  }
+
+ private:
+  static constexpr size_t kMaxExtents = 100'000;
+
+  void make_durable(const Epoch& epoch) {
+    for (const size_t index : epoch.now_durable) medium_.make_durable(trace_, trace_.records()[index]);
+  }
+
+  // Forward from where we are, or from the base.
+  void go_to(size_t epoch) {
+    if (epoch >= epochs_.size()) throw std::runtime_error("there is no epoch " + std::to_string(epoch));
+    if (epoch < epoch_) {
+      medium_.rewind();
+      epoch_ = 0;
+      make_durable(epochs_[0]);
+    }
+    while (epoch_ < epoch) make_durable(epochs_[++epoch_]);
+    medium_.undo();
+  }
+
+  void put(const std::string& choices) {
+    const Epoch& epoch = epochs_[epoch_];
+    for (const Kept& kept : parse_choices(choices, epoch.pending.size())) {
+      medium_.put(trace_, trace_.records()[epoch.pending[kept.pending]], kept.mask, options_.unit);
+    }
+  }
+
+  void make(std::istringstream& words) {
+    size_t epoch = 0;
+    std::string choices;
+    if (!(words >> epoch >> choices)) throw std::runtime_error("an epoch and choices are needed");
+    if (mounted_) throw std::runtime_error("a state is mounted");
+    go_to(epoch);
+    put(choices);
+  }
+
+  std::string digests(std::istringstream& words) {
+    size_t epoch = 0;
+    if (!(words >> epoch)) throw std::runtime_error("an epoch is needed");
+    if (mounted_) throw std::runtime_error("a state is mounted");
+    go_to(epoch);
+    std::string answer = "ok";
+    for (std::string choices; words >> choices;) {
+      put(choices);
+      char text[20];
+      std::snprintf(text, sizeof text, " %016lx", medium_.digest());
+      answer += text;
+      medium_.undo();
+    }
+    return answer;
+  }
+
+  std::string mount_state() {
+    try {
+      mount_device(loop_.path, options_.folder, options_.type, options_.mount_options);
+    } catch (const std::system_error& error) {
+      return "refused " + std::to_string(error.code().value()) + " " + error.what();
+    }
+    mounted_ = true;
+    return "ok";
+  }
+
+  std::string attempt(std::istringstream& words) {
+    make(words);
+    // Reads of an earlier state, if its end was never asked for.
+    see();
+    reads_.clear();
+    return mount_state();
+  }
+
+  std::string again() {
+    if (mounted_) unmount(options_.folder);
+    mounted_ = false;
+    return mount_state();
+  }
+
+  void see() {
+    if (!watch_) return;
+    const bool all = watch_->drain([this](const Bio& bio) {
+      if (bio.read) {
+        if (reads_.size() < kMaxReads) reads_.push_back(bio);
+      } else {
+        medium_.touched(bio.offset, bio.length);
+        writes_++;
+      }
+    });
+    if (!all) overflow_ = true;
+  }
+
+  std::string end() {
+    if (mounted_) unmount(options_.folder);
+    mounted_ = false;
+    writes_ = 0;
+    see();
+    if (!watch_ || overflow_) medium_.find_changes();
+    overflow_ = false;
+    medium_.undo();
+    return "ok " + std::to_string(reads_.size()) + " " + std::to_string(writes_);
+  }
+
+  std::string reads() {
+    see();
+    std::string answer = "ok";
+    for (const Bio& bio : reads_)
+      answer += " " + std::to_string(bio.offset) + "+" + std::to_string(bio.length);
+    return answer;
+  }
+
+  std::string save(std::istringstream& words) {
+    make(words);
+    std::string file;
+    words >> std::ws;
+    if (!std::getline(words, file)) throw std::runtime_error("a file is needed");
+    save_state(medium_.fd(), medium_.size(), file);
+    medium_.undo();
+    return "ok";
+  }
+
+  static constexpr size_t kMaxReads = 1 << 16;
+
+  const ExplorerOptions options_;
+  TraceReader trace_;
+  std::vector<Epoch> epochs_;
+  Medium medium_;
+  Loop loop_;
+  Fd guard_;
+  std::optional<BioWatch> watch_;
+  size_t epoch_ = 0;
+  bool mounted_ = false;
+  bool overflow_ = false;
+  uint64_t writes_ = 0;
+  std::vector<Bio> reads_;
+};
+
+}  // namespace
+
+int explore(const ExplorerOptions& options) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::signal(SIGINT, SIG_IGN);  // the controller decides what Ctrl-C means
+  if (!in_private_namespace()) {
+    std::fprintf(stderr, "states are mounted only in a private mount namespace\n");
+    return 69;
+  }
+  Explorer explorer(options);
+  explorer.attach();
+  return serve_lines([&](const std::string& line) { return explorer.serve(line); });
+}
+
+}  // namespace plugpull::disk

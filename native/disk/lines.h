@@ -1,0 +1,49 @@
+// Lines from a descriptor, as they come.
+#ifndef PLUGPULL_NATIVE_DISK_LINES_H_
+#define PLUGPULL_NATIVE_DISK_LINES_H_
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+namespace plugpull::disk {
+
+class LineReader {
+ public:
+  explicit LineReader(int fd) : fd_(fd) {}
+
+  // Reads what is there, waiting if there is nothing. False at the end.
+  bool fill() {
+    char chunk[4096];
+    ssize_t count = -1;
+    do {
+      count = read(fd_, chunk, sizeof chunk);
+    } while (count < 0 && errno == EINTR);
+    if (count <= 0) return false;
+    text_.append(chunk, static_cast<size_t>(count));
+    return true;
+  }
+
+  // Takes the next whole line; false if there is none yet.
+  bool next(std::string* line) {
+    const size_t end = text_.find('\n', from_);
+    if (end == std::string::npos) {
+      text_.erase(0, from_);
+      from_ = 0;
+      return false;
+    }
+    *line = text_.substr(from_, end - from_);
+    from_ = end + 1;
+    return true;
+  }
+
+ private:
+  int fd_;
+  size_t from_ = 0;
+  std::string text_;
+};
+
+}  // namespace plugpull::disk
+
+#endif  // PLUGPULL_NATIVE_DISK_LINES_H_

@@ -1,0 +1,100 @@
+#include "native/disk/loop.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace plugpull::disk {
+
+namespace {
+
+// Others may take the free device between our asking for it and our using it.
+constexpr int kAttempts = 64;
+
+[[noreturn]] void outlive(int pipe, const std::string& path, dev_t device, ino_t inode) {
+  setsid();
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
+  prctl(PR_SET_PDEATHSIG, 0);
+  prctl(PR_SET_NAME, "plugpull-unloop");
+  dup2(pipe, 0);
+  close_range(1, ~0U, 0);
+  char byte;
+  while (read(0, &byte, 1) < 0 && errno == EINTR) continue;
+  detach_loop(path, device, inode);
+  _exit(0);
+}
+
+}  // namespace
+
+Loop attach_loop(int backing, bool direct, bool autoclear) {
+  const Fd control(check(open("/dev/loop-control", O_RDWR | O_CLOEXEC), "open /dev/loop-control"));
+  for (int attempt = 0;; attempt++) {
+    const int number = check(ioctl(control.get(), LOOP_CTL_GET_FREE), "find a free loop device");
+    Loop loop;
+    loop.path = "/dev/loop" + std::to_string(number);
+    loop.held.reset(open(loop.path.c_str(), O_RDWR | O_CLOEXEC));
+    if (loop.held.get() < 0 && errno == ENOENT) {
+      // No devtmpfs to make the node for us.
+      if (mknod(loop.path.c_str(), S_IFBLK | 0600, makedev(7, static_cast<unsigned>(number))) < 0 &&
+          errno != EEXIST) {
+        fail(errno, "make " + loop.path);
+      }
+      loop.held.reset(open(loop.path.c_str(), O_RDWR | O_CLOEXEC));
+    }
+    check(loop.held.get(), "open " + loop.path);
+    loop_config config{};
+    config.fd = static_cast<unsigned>(backing);
+    config.block_size = 512;
+    if (direct) config.info.lo_flags |= LO_FLAGS_DIRECT_IO;
+    if (autoclear) config.info.lo_flags |= LO_FLAGS_AUTOCLEAR;
+    if (ioctl(loop.held.get(), LOOP_CONFIGURE, &config) == 0) {
+      struct stat status {};
+      check(fstat(loop.held.get(), &status), "stat " + loop.path);
+      loop.major = major(status.st_rdev);
+      loop.minor = minor(status.st_rdev);
+      return loop;
+    }
+    if (errno != EBUSY || attempt >= kAttempts) fail(errno, "attach to " + loop.path);
+  }
+}
+
+void detach_loop(const std::string& path, dev_t device, ino_t inode) noexcept {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  loop_info64 info{};
+  if (ioctl(fd, LOOP_GET_STATUS64, &info) == 0 && info.lo_inode == inode && info.lo_device == device) {
+    ioctl(fd, LOOP_CLR_FD);
+  }
+  close(fd);
+}
+
+Fd guard_loop(const Loop& loop, int backing) {
+  struct stat status {};
+  check(fstat(backing, &status), "stat the image");
+  int ends[2];
+  check(pipe2(ends, O_CLOEXEC), "pipe");
+  // Twice, so that it is no child of ours that somebody would have to wait for.
+  const pid_t child = check(fork(), "fork");
+  if (child == 0) {
+    close(ends[1]);
+    const pid_t grandchild = fork();
+    if (grandchild != 0) _exit(grandchild < 0 ? 1 : 0);
+    outlive(ends[0], loop.path, status.st_dev, status.st_ino);
+  }
+  close(ends[0]);
+  Fd mine(ends[1]);
+  int end = 0;
+  while (waitpid(child, &end, 0) < 0 && errno == EINTR) continue;
+  if (end != 0) fail(EAGAIN, "start the process that gives back " + loop.path);
+  return mine;
+}
+
+}  // namespace plugpull::disk

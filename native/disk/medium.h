@@ -1,0 +1,84 @@
+// The disk on which crash states are shown: a memfd, to be attached as a loop device, and beside it what is
+// durable, to which it goes back after each state.
+#ifndef PLUGPULL_NATIVE_DISK_MEDIUM_H_
+#define PLUGPULL_NATIVE_DISK_MEDIUM_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "native/disk/files.h"
+#include "native/disk/trace.h"
+
+namespace plugpull::disk {
+
+// A set of 4 KiB blocks: bitmap and list.
+class BlockSet {
+ public:
+  explicit BlockSet(uint64_t blocks) : has_(blocks, false) {}
+  void add(uint64_t block) {
+    if (block >= has_.size() || has_[block]) return;
+    has_[block] = true;
+    list_.push_back(block);
+  }
+  void add_range(uint64_t offset, uint64_t length);
+  void clear() {
+    for (const uint64_t block : list_) has_[block] = false;
+    list_.clear();
+  }
+  const std::vector<uint64_t>& list() const { return list_; }
+
+ private:
+  std::vector<bool> has_;
+  std::vector<uint64_t> list_;
+};
+
+constexpr uint64_t kBlock = 4096;
+
+class Medium {
+ public:
+  // `base`: the image before the recording; it is never changed and takes memory only where it is read or
+  // changed. Throws std::system_error.
+  explicit Medium(const std::string& base);
+  ~Medium();
+  Medium(const Medium&) = delete;
+  Medium& operator=(const Medium&) = delete;
+
+  uint64_t size() const { return size_; }
+  int fd() const { return memfd_.get(); }
+  const char* bytes() const { return device_; }
+
+  // Makes a write, discard or zeroing durable.
+  void make_durable(const TraceReader& trace, const Record& record);
+  // Puts (a part of) a write on the device only. `mask`: which units of `unit` bytes of it, from its start;
+  // empty: all.
+  void put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit);
+  // Somebody else has changed this part of the device.
+  void touched(uint64_t offset, uint64_t length) { dirty_.add_range(offset, length); }
+  // Somebody else may have changed any part of it.
+  void find_changes();
+  // Of the whole content of the device. Equal contents have equal digests, whatever led to them.
+  uint64_t digest() const;
+  // Puts the device back to what is durable.
+  void undo();
+  // Puts it all back to the base.
+  void rewind();
+
+ private:
+  void apply(char* into, const TraceReader& trace, const Record& record, const std::vector<bool>& mask,
+             uint64_t unit);
+
+  uint64_t size_;
+  uint64_t mapped_;
+  Fd memfd_;
+  char* durable_ = nullptr;  // the base, copied where it was changed
+  char* device_ = nullptr;
+  BlockSet dirty_;       // device and durable may differ
+  BlockSet changed_;     // durable and base may differ
+  uint64_t digest_ = 0;  // of what is durable, relative to the base
+  std::vector<char> buffer_;
+};
+
+}  // namespace plugpull::disk
+
+#endif  // PLUGPULL_NATIVE_DISK_MEDIUM_H_

@@ -1,0 +1,66 @@
+// What the recording disk does with each request, without FUSE: content, faults and trace.
+#ifndef PLUGPULL_NATIVE_DISK_SERVED_DISK_H_
+#define PLUGPULL_NATIVE_DISK_SERVED_DISK_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "native/disk/recorder.h"
+#include "native/disk/trace.h"
+
+namespace plugpull::disk {
+
+class ServedDisk {
+ public:
+  // Loads the image into memory (which the caller locks).
+  ServedDisk(const RecorderOptions& options);
+  ~ServedDisk();
+  ServedDisk(const ServedDisk&) = delete;
+  ServedDisk& operator=(const ServedDisk&) = delete;
+
+  uint64_t size() const { return size_; }
+  const char* bytes() const { return bytes_; }
+  uint64_t delay_micros() const { return options_.delay_micros; }
+
+  // Each gives 0 or an errno. Operations that are recorded set *id, to be given to done() when they are
+  // answered.
+  int read(uint64_t offset, uint64_t length);
+  int write(uint64_t offset, std::string_view data, uint64_t* id);
+  int zero(uint64_t offset, uint64_t length, bool discard, uint64_t* id);
+  int flush(uint64_t* id);
+  int mark(std::string_view text);
+  // An operation is about to be answered. 0: it was not recorded.
+  void done(uint64_t id);
+
+  // A line of the control protocol; false if it makes no sense.
+  bool control(const std::string& line);
+  // One line of numbers.
+  std::string summary() const;
+  // Errno of a failed write of the trace: from then on everything fails.
+  int trace_error() const { return trace_error_; }
+  void finish();
+
+ private:
+  int add(Kind kind, uint64_t offset, uint64_t length, std::string_view data, uint64_t* id);
+
+  RecorderOptions options_;
+  uint64_t size_ = 0;
+  char* bytes_ = nullptr;
+  TraceWriter trace_;
+  uint64_t started_;
+  uint64_t ids_ = 0;
+  uint64_t reads_ = 0;
+  uint64_t writes_ = 0;
+  uint64_t flushes_ = 0;
+  uint64_t written_ = 0;
+  uint64_t marks_ = 0;
+  int trace_error_ = 0;
+};
+
+// CLOCK_MONOTONIC.
+uint64_t now_micros();
+
+}  // namespace plugpull::disk
+
+#endif  // PLUGPULL_NATIVE_DISK_SERVED_DISK_H_
