@@ -6,9 +6,10 @@ import { queue } from './queue.js';
 import { schema } from './schema.js';
 import { stlMap } from './stl-map.js';
 import { textIndex } from './text-index.js';
+import { threadsWorkload } from './threads.js';
 import type { Workload } from './workload.js';
 
-export const workloads: readonly Workload[] = [bank, kv, queue, stlMap, schema, textIndex];
+export const workloads: readonly Workload[] = [bank, kv, queue, schema, stlMap, textIndex, threadsWorkload];
 
 /** Is this the path of a user's module, and not the name of one of ours? */
 export function isWorkloadPath(nameOrPath: string): boolean {
