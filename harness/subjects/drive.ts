@@ -1,4 +1,6 @@
 /** Drives one phase of a command target: reads its lines, answers them, bounds it, and says how it ended. */
+import { PlugpullError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
 import { signalName } from './signals.js';
 import type { GuardReport, LaunchOptions, Launched, Launcher } from './guard.js';
 import { LineProtocol, type Phase } from './line-protocol.js';
@@ -91,6 +93,10 @@ class Drive {
     this.#listenForSilence();
     try {
       const report = await this.launched.ended;
+      if (report.survivors.length > 0) {
+        const pids = report.survivors.slice(0, 10).join(', ');
+        throw new PlugpullError(`processes of the target could not be killed: ${pids}`, exitCodes.ownFailure);
+      }
       return this.#result(report);
     } finally {
       clearTimeout(this.#silence);

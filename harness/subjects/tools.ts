@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { UsageError } from '../core/errors.js';
@@ -8,9 +8,25 @@ export interface ToolFolder {
   remove(): void;
 }
 
+const namePattern = /^plugpull-tools-(\d+)-/;
+
+/** Removes folders of processes that are gone: one that is killed cannot clean up after itself. */
+function removeOrphans(base: string): void {
+  for (const name of readdirSync(base)) {
+    const pid = namePattern.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    try {
+      rmSync(path.join(base, name), { recursive: true, force: true });
+    } catch {
+      // Another user's.
+    }
+  }
+}
+
 /** Copies programs to a folder of their own, to be first in PATH. Throws a UsageError for one that cannot be read. */
-export function makeToolFolder(files: readonly string[]): ToolFolder {
-  const folder = mkdtempSync(path.join(tmpdir(), 'plugpull-tools-'));
+export function makeToolFolder(files: readonly string[], base = tmpdir()): ToolFolder {
+  removeOrphans(base);
+  const folder = mkdtempSync(path.join(base, `plugpull-tools-${process.pid}-`));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   const taken = new Map<string, string>();
   try {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -83,7 +84,12 @@ int run(const Options& options) {
   close(stdio.out);
   close(stdio.err);
   Supervisor supervisor(options, &control, signals, child, stdio.in);
-  control.send(to_json(supervisor.watch()));
+  // Where that is allowed, ahead of a program that keeps every core busy. Only after the fork: it is not for
+  // the program.
+  (void)setpriority(PRIO_PROCESS, 0, -10);
+  const Report report = supervisor.watch();
+  control.send(to_json(report));
+  if (!report.survivors.empty()) supervisor.hunt_survivors();
   return 0;
 }
 

@@ -19,6 +19,9 @@ namespace {
 /** How often memory and the number of processes are looked at. */
 constexpr uint64_t kLookEvery = 20'000;
 
+/** How long survivors are hunted after they were reported, in microseconds. */
+constexpr uint64_t kHuntFor = 600'000'000;
+
 }  // namespace
 
 uint64_t now_micros() {
@@ -105,12 +108,16 @@ void Supervisor::check_limits() {
   const uint64_t now = now_micros();
   if (options_.time_max > 0 && now >= started_ + options_.time_max * 1000) report_.stopped = "time";
   if (report_.stopped == nullptr && now >= next_look_) {
-    const std::vector<pid_t> tree = descendants(getpid());
     uint64_t memory = 0;
-    for (const pid_t pid : tree) memory += memory_of(pid);
+    uint64_t processes = 0;
+    descendants(getpid(), [&](pid_t pid) {
+      memory += memory_of(pid);
+      // Too many already: every moment that we go on counting, there are more.
+      return options_.processes_max == 0 || ++processes <= options_.processes_max;
+    });
     report_.max_memory = std::max(report_.max_memory, memory);
     if (options_.memory_max > 0 && memory > options_.memory_max) report_.stopped = "memory";
-    if (options_.processes_max > 0 && tree.size() > options_.processes_max) report_.stopped = "processes";
+    if (options_.processes_max > 0 && processes > options_.processes_max) report_.stopped = "processes";
     // A large tree takes long to look at; never spend more than a tenth of the time on it.
     const uint64_t after = now_micros();
     next_look_ = after + std::max(kLookEvery, 10 * (after - now));
@@ -139,28 +146,47 @@ void Supervisor::kill_tree() {
   kill(-main_, SIGKILL);
   const uint64_t give_up = now_micros() + options_.kill_max * 1000;
   while (reap_all()) {
-    const std::vector<pid_t> tree = descendants(getpid());
-    for (const pid_t pid : tree) {
-      note_leftover(pid);
-      kill(pid, SIGKILL);
-    }
+    const std::vector<pid_t> tree = kill_all();
     if (now_micros() >= give_up) {
       report_.survivors = tree;
       return;
     }
-    pollfd ended_child{signals_, POLLIN, 0};
-    const timespec pause{0, 1'000'000};
-    ppoll(&ended_child, 1, &pause, nullptr);
-    drain_signals();
+    pause_for_end(1);
+  }
+}
+
+/** Signals every descendant once. Returns those that were found. */
+std::vector<pid_t> Supervisor::kill_all() {
+  return descendants(getpid(), [this](pid_t pid) {
+    note_leftover(pid);
+    kill(pid, SIGKILL);
+    return true;
+  });
+}
+
+/** Waits until a child has ended, or so long. */
+void Supervisor::pause_for_end(uint64_t millis) {
+  pollfd ended_child{signals_, POLLIN, 0};
+  poll(&ended_child, 1, static_cast<int>(millis));
+  drain_signals();
+}
+
+void Supervisor::hunt_survivors() {
+  const uint64_t give_up = now_micros() + kHuntFor;
+  uint64_t pause = 1;
+  while (reap_all() && now_micros() < give_up) {
+    kill_all();
+    pause_for_end(pause);
+    pause = std::min<uint64_t>(2 * pause, 1000);
   }
 }
 
 /** Notes a live process that the main child left behind, or that stood outside its group when we killed. */
 void Supervisor::note_leftover(pid_t pid) {
   Process process;
-  if (pid == main_ || !read_process(pid, &process) || process.dead()) return;
+  if (pid == main_ || noted_.contains(pid) || !read_process(pid, &process) || process.dead()) return;
   if (killed_main_ && process.group == main_) return;
-  if (!noted_.insert(pid).second) return;
+  noted_.insert(pid);
   report_.leftover_count++;
   if (report_.leftovers.size() < Report::kNamed) report_.leftovers.push_back(process);
 }

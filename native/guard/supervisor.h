@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <unordered_set>
+#include <vector>
 
 #include "native/guard/control.h"
 #include "native/guard/options.h"
@@ -32,6 +33,10 @@ class Supervisor {
   /** Returns when the whole tree is gone, or could not be killed in time. */
   Report watch();
 
+  /** Goes on killing what the report named as survivors: the controller need not wait for them, but nobody
+   * else would. */
+  void hunt_survivors();
+
  private:
   void wait_for_event();
   void check_limits();
@@ -40,6 +45,8 @@ class Supervisor {
   bool main_has_ended() const;
   bool reap_orphans();
   void kill_tree();
+  std::vector<pid_t> kill_all();
+  void pause_for_end(uint64_t millis);
   void note_leftover(pid_t pid);
   bool reap_all();
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
@@ -92,21 +93,25 @@ bool kernel_lists_children() {
 
 }  // namespace
 
-std::vector<pid_t> descendants(pid_t root) {
-  if (!kernel_lists_children()) return descendants_by_parent(root);
-  std::vector<pid_t> found;
+std::vector<pid_t> descendants(pid_t root, const std::function<bool(pid_t)>& visit) {
+  if (!kernel_lists_children()) {
+    std::vector<pid_t> found = descendants_by_parent(root);
+    if (visit) (void)std::all_of(found.begin(), found.end(), visit);
+    return found;
+  }
   std::unordered_set<pid_t> seen;
   std::vector<pid_t> queue{root};
   for (size_t i = 0; i < queue.size(); i++) {
+    if (visit && i > 0 && !visit(queue[i])) break;
     std::vector<pid_t> children;
     append_children(queue[i], &children);
     for (const pid_t child : children) {
-      if (!seen.insert(child).second) continue;  // moved to another parent while we looked
-      found.push_back(child);
-      queue.push_back(child);
+      // A second time: it moved to another parent while we looked.
+      if (seen.insert(child).second) queue.push_back(child);
     }
   }
-  return found;
+  queue.erase(queue.begin());
+  return queue;
 }
 
 bool read_process(pid_t pid, Process* process) {

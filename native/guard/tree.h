@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ struct Process {
 /**
  * Every descendant of `root`, by /proc/<pid>/task/<tid>/children, or by the parents in /proc/<pid>/stat where
  * the kernel lacks that file. A snapshot: processes may come and go while it is taken, so whoever must have
- * them all asks again until nothing is left.
+ * them all asks again until nothing is left. `visit` is called for each before its children are read: what is
+ * killed there forks no more, so none of its children can be missed. If it returns false the search ends.
  */
-std::vector<pid_t> descendants(pid_t root);
+std::vector<pid_t> descendants(pid_t root, const std::function<bool(pid_t)>& visit = nullptr);
 
 /** Reads what /proc says about a process. False if it is gone. */
 bool read_process(pid_t pid, Process* process);
