@@ -108,15 +108,55 @@ export interface NativeStlMap {
   blocks(): Float64Array;
 }
 
-/** Native threads that write slots of one array in a heap while another commits. */
+export interface ThreadsOptions {
+  /** 1 to 64. */
+  threads: number;
+  /** Slots of 4 bytes (u32) in the array. */
+  slots: number;
+  /** Offset of the block that is the array. */
+  array: number;
+  /** Counts modulo 2^32. */
+  seed: number;
+  /** The commit whose state the array holds; the threads begin with batch `from + 1` at once. */
+  from: number;
+  /** Writes of one thread in one batch. Default 16. */
+  writes?: number;
+}
+
+/**
+ * Native threads that write slots of one array in a heap while another commits. All numbers are u32:
+ * `spread(x)`: x ^= x >>> 16; x *= 0x21f0aaad; x ^= x >>> 15; x *= 0x735a2d97; x ^= x >>> 15;
+ * `mix(a, b, c)` = spread(spread(spread(a) + b) + c).
+ * Thread t of n owns the slots from first = floor(slots * t / n) to floor(slots * (t + 1) / n) - 1, `share` in all.
+ * Its batch k: base = mix(seed, k, t), and for j = 0 … writes - 1, one after the other:
+ * slot[first + spread(base + 2 * j) % share] = spread(base + 2 * j + 1). An empty share writes nothing.
+ */
 export interface NativeThreadsWork {
-  /** Every thread does its batch `k`, the state is captured, the threads go on with `k + 1` while the flush runs. */
+  /**
+   * Every thread does its batch `k`, the state is captured, the threads go on with `k + 1` while the flush runs.
+   * What the caller wrote in the heap before (say, the number of the commit) is part of commit `k`.
+   */
   commit(k: number): void;
+  /** Ends the threads. The heap then holds changes that no commit has. */
   stop(): void;
 }
 
+/**
+ * What the functions below throw. Errors of the OS: `code` ("ENOSPC"), `errno`, `operation` and `path`. A file that is
+ * not a heap of this program: `code` HEAP_NOT_A_HEAP, HEAP_TRUNCATED, HEAP_CORRUPT, HEAP_OTHER_LAYOUT,
+ * HEAP_OTHER_VERSION, HEAP_OTHER_ADDRESS or HEAP_ABSENT, and `path`. Wrong arguments: TypeError or RangeError.
+ */
+export interface NativeError extends Error {
+  code?: string;
+  errno?: number;
+  operation?: string;
+  path?: string;
+}
+
 export interface NativeAddon {
+  /** Makes the files. Until the first commit() has returned, opening it may still say HEAP_ABSENT. */
   createHeap(options: HeapOptions): NativeHeap;
+  /** Recovers. The empty layout name takes any layout. */
   openHeap(options: HeapOptions): NativeHeap;
   backends(): BackendInfo[];
   plantedBugs(): PlantedBugInfo[];
@@ -141,16 +181,16 @@ export interface NativeAddon {
   exitNow(status: number): never;
   killSelf(): never;
 
-  /** Byte comparison of two folders: null if equal, else the first difference in words. */
+  /** Comparison of names, permissions and bytes of two folders: null if equal, else the first difference in words. */
   compareFolders(a: string, b: string): string | null;
-  /** Copies the files of a folder (reflink where possible). */
+  /** Copies a folder to a new folder `to` (reflink where possible), with permissions and times of change. */
   copyFolder(from: string, to: string): void;
   /** Can files in this folder be cloned (FICLONE)? */
   reflinkAvailable(folder: string): boolean;
   trackersAvailable(): { pagemap: boolean };
 
   openStlMap(heap: NativeHeap): NativeStlMap;
-  startThreads(heap: NativeHeap, options: { threads: number; slots: number; array: number; seed: number; from: number }): NativeThreadsWork;
+  startThreads(heap: NativeHeap, options: ThreadsOptions): NativeThreadsWork;
   /** An injected error: the `nth` call (1-based) of `operation` fails with `errno`, or is cut to `shortBytes`. */
   faultyStorage(plan: { operation: string; nth: number; errno?: string; shortBytes?: number }): NativeStorage;
 }

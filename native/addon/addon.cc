@@ -6,6 +6,7 @@
 #include "native/addon/process_binding.h"
 #include "native/addon/registry_binding.h"
 #include "native/addon/storage_binding.h"
+#include "native/addon/workload_binding.h"
 
 namespace {
 
@@ -16,6 +17,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   define_heap(env, exports);
   define_registry(env, exports);
   define_process(env, exports);
+  define_workloads(env, exports);
   return exports;
 }
 

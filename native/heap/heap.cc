@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 
 #include "native/heap/allocator.h"
 #include "native/heap/format.h"
@@ -121,6 +123,7 @@ std::uint64_t Heap::sequence() const { return impl_->open_backend().sequence(); 
 std::size_t Heap::last_commit_pages() const { return impl_->open_backend().last_commit_pages(); }
 std::shared_mutex& Heap::writers() { return impl_->writers; }
 
+bool Heap::fixed() const { return impl_->options.fixed_address; }
 Offset Heap::root() const { return impl_->header().root; }
 
 void Heap::set_root(Offset offset) {
@@ -193,7 +196,11 @@ void Heap::commit(void (*on_captured)(void*), void* context) {
   Capture capture{std::unique_lock(impl_->writers), std::unique_lock(impl_->allocating), *impl_->allocator,
                   on_captured, context};
   impl_->planted.before_commit(*impl_->allocator);
-  if (impl_->has(Bug::kHeapWritersReleasedEarly)) Capture::done(&capture);
+  if (impl_->has(Bug::kHeapWritersReleasedEarly)) {
+    Capture::done(&capture);
+    // Long enough for a waiting thread to wake up and write.
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
   backend.commit(Capture::done, &capture);
   Capture::done(&capture);
   if (!impl_->options.backend.planted.which()) return;

@@ -52,6 +52,7 @@ class Heap {
 
   std::byte* data() const;
   std::size_t size() const;
+  bool fixed() const;  // was it opened at its fixed address?
   Offset root() const;
   void set_root(Offset offset);
   std::string layout() const;
