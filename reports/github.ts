@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { markdownReport } from './markdown.js';
 import type { Summary } from './summary.js';
 import { clip, wellFormed } from './text.js';
-import { headline, verdictOf, whereText } from './words.js';
+import { headline, mostTelling, verdictOf, whereText } from './words.js';
 
 /** GitHub shows ten annotations of a kind in a step. */
 const mostOfAKind = 10;
@@ -14,7 +14,7 @@ const summaryBytes = 1_000_000;
 export function annotations(summary: Summary): string {
   const missed = summary.controls.filter(({ caught }) => !caught);
   const errors = [
-    ...summary.unexpectedFindings.map((finding) =>
+    ...mostTelling(summary.unexpectedFindings).map((finding) =>
       command('error', `${finding.verdict}: ${finding.target}`, [
         finding.explanation,
         whereText(finding),

@@ -1,7 +1,6 @@
 /** The reporters there are: one line each. */
 import type { Reporter } from '../harness/core/events.js';
 import { annotations, writeStepSummary } from './github.js';
-import { htmlReport } from './html/report.js';
 import { processIo, writeOut, writeReport, type ReportIo } from './io.js';
 import { jsonText } from './json.js';
 import { junitXml } from './junit.js';
@@ -35,7 +34,9 @@ const kinds: { [K in Kind]: Make<K> } = {
   json: (summary, { file }, io) => atEnd(() => put(file, jsonText(summary), io)),
   junit: (summary, { file }, io) => atEnd(() => put(file, junitXml(summary), io)),
   markdown: (summary, { file }, io) => atEnd(() => put(file, markdownReport(summary), io)),
-  html: (summary, { file }, io) => atEnd(() => put(file, htmlReport(summary), io)),
+  // Loaded when it is needed: drawing charts takes longer to load than the rest of the program.
+  html: (summary, { file }, io) =>
+    atEnd(async () => put(file, (await import('./html/report.js')).htmlReport(summary), io)),
   // Not on stdout, which may be data; the runner reads commands from both.
   github: (summary, _, io) =>
     atEnd(async () => {

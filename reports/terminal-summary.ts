@@ -10,6 +10,7 @@ import {
   explanationOf,
   headline,
   meaning,
+  mostTelling,
   placeText,
   statesText,
   statusOf,
@@ -47,7 +48,7 @@ const verdictColours = {
 export function terminalSummary(summary: Summary, look: Look): string[] {
   const subjects = summary.subjects;
   const controls = summary.rows.filter(({ target }) => target.expect === 'caught');
-  const findings = summary.unexpectedFindings;
+  const findings = mostTelling(summary.unexpectedFindings);
   return [
     ...table('Targets', subjects, summary, look),
     ...table('Wrong on purpose, must be caught', controls, summary, look),

@@ -39,7 +39,8 @@ export function controlSentence(controls: Control[]): string | null {
   const caught = controls.filter((control) => control.caught).length;
   const what = controls.every(({ planted }) => planted) ? 'planted bug' : 'control';
   if (caught < controls.length) return `${grouped(caught)} of ${plural(controls.length, what)} caught`;
-  return controls.length === 1 ? `the ${what} was caught` : `all ${grouped(caught)} ${what}s caught`;
+  if (controls.length === 1) return `the ${what} was caught`;
+  return `${controls.length === 2 ? 'both' : `all ${grouped(caught)}`} ${what}s caught`;
 }
 
 /** `torn 3, lost 1` */
@@ -114,8 +115,13 @@ export function explanationOf({ verdict, explanation }: FindingEvent): string {
 
 /** Where the crash of a finding fell. */
 export function whereText(finding: FindingEvent): string {
+  return `${finding.target}, ${crashText(finding)}`;
+}
+
+/** The same without the target. */
+export function crashText(finding: FindingEvent): string {
   const { plan } = finding;
-  const parts = [`${finding.target}, ${placeText(finding)}`];
+  const parts = [placeText(finding)];
   const acked = finding.acked < 0 ? 'before anything was acked' : `commit ${grouped(finding.acked)} acked`;
   const recovered =
     finding.recovered === null ? 'nothing recovered' : `commit ${grouped(finding.recovered)} recovered`;
@@ -183,6 +189,19 @@ function onlyKilled(summary: Summary, own: string[]): string[] {
   if (only.length === 0) return [];
   const names = only.length > 6 ? plural(only.length, 'target') : only.join(', ');
   return [`Only killed, so that a missing flush could not be seen: ${names}.`];
+}
+
+/** The first finding of each kind, and then the others: ten of one kind say less than one each of ten. */
+export function mostTelling(findings: FindingEvent[]): FindingEvent[] {
+  const seen = new Set<string>();
+  const first: FindingEvent[] = [];
+  const others: FindingEvent[] = [];
+  for (const finding of findings) {
+    const kind = `${finding.target} ${placeText(finding)} ${finding.verdict}`;
+    (seen.has(kind) ? others : first).push(finding);
+    seen.add(kind);
+  }
+  return [...first, ...others];
 }
 
 export function capital(text: string): string {

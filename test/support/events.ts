@@ -188,10 +188,10 @@ function* trial(
   const { draw, text } = stream;
   const index = stream.index++;
   const verdict = verdictFor(stream, target, shape);
-  const acked = plan.phase === 'create' ? -1 : (plan.afterCommit ?? 3);
+  const acked = plan.phase === 'create' ? 0 : (plan.afterCommit ?? 3);
   const slow = target.backend === 'copy' ? 4 : 1;
   const recover = (draw.int(30, 90) / 100) * slow * 2 ** (draw.int(0, 100) / 30);
-  const reason = reasonFor(verdict, acked);
+  const reason = reasonFor(verdict, Math.max(0, acked));
   const event: TrialEnded = {
     type: 'trial',
     index,
@@ -228,6 +228,7 @@ function verdictFor({ draw }: Stream, target: TargetSummary, shape: CampaignShap
   return draw.int(1, 100) <= share ? (wrong[draw.int(0, wrong.length - 1)] ?? 'torn') : 'held';
 }
 
+/** A reason as the oracle and the workloads give it. */
 function reasonFor(verdict: Verdict, acked: number): string | null {
   switch (verdict) {
     case 'held':
@@ -235,7 +236,7 @@ function reasonFor(verdict: Verdict, acked: number): string | null {
     case 'torn':
       return `the data are those of no commit: account 17 holds 93, commit ${acked} gave it 100, commit ${acked + 1} 86`;
     case 'lost':
-      return `commit ${acked} was acked, but recovery gave commit ${Math.max(0, acked - 1)}`;
+      return `commit ${acked} was acked, and nothing was there after recovery`;
     case 'broken':
       return 'page 12: block 3 is allocated and not reachable';
     case 'unrecoverable':

@@ -1,0 +1,146 @@
+/** Who was tortured and what came of it: a matrix for the eye, and the whole table. */
+import type { Row } from '../summary-row.js';
+import type { Summary } from '../summary.js';
+import { clip, duration, grouped, plural } from '../text.js';
+import {
+  coverageText,
+  meaning,
+  placeText,
+  statesText,
+  statusOf,
+  violationList,
+  type Status,
+} from '../words.js';
+import { targetsCompared } from './charts.js';
+import { markup, nothing, type Html } from './markup.js';
+import { table } from './table.js';
+
+const statusWords: Record<Status, string> = {
+  held: 'held',
+  violation: 'violated',
+  caught: 'caught',
+  missed: 'not caught',
+  unmeasured: 'not measured',
+};
+
+export function targetsSection(summary: Summary): Html {
+  const { subjects } = summary;
+  if (subjects.length === 0) return nothing;
+  return markup`<section id="targets" aria-labelledby="h-targets">
+    <h2 id="h-targets">Targets</h2>
+    <p class="lead">
+      After every crash the data must be those of the last acknowledged commit, or of the one that was in
+      flight: nothing older, nothing in between, nothing newer.
+    </p>
+    ${matrices(summary)} ${targetTable('Targets that should hold', subjects, summary)}
+    ${targetsCompared(summary)}
+  </section>`;
+}
+
+function targetTable(caption: string, rows: Row[], summary: Summary): Html {
+  const withStates = rows.some(({ explored }) => explored !== null);
+  const withSteps = rows.some((row) => row.coverage() !== null);
+  return table(
+    caption,
+    [
+      { head: 'target' },
+      { head: 'crash' },
+      { head: 'verdict' },
+      { head: 'crashes', number: true },
+      { head: 'violations', number: true },
+      { head: 'not measured', number: true },
+      ...(withSteps ? [{ head: 'steps met', number: true }] : []),
+      ...(withStates ? [{ head: 'crash states', number: true }] : []),
+      { head: 'recovery, median', number: true },
+    ],
+    rows.map((row) => [
+      row.target.id,
+      markup`<span class="whole">${placeText(row.target)}</span>`,
+      markup`${pill(statusOf(row, summary))}<span class="cell">${said(row, summary)}</span>`,
+      grouped(row.crashes),
+      grouped(row.violations),
+      grouped(row.counts['not-measured'] + row.counts['harness-broken']),
+      ...(withSteps ? [coverageText(row) ?? '–'] : []),
+      ...(withStates ? [statesText(row) ?? '–'] : []),
+      row.recovery.total === 0 ? '–' : duration(row.recovery.quantile(0.5) ?? 0),
+    ]),
+  );
+}
+
+/** What it means, without the word that is beside it. */
+function said(row: Row, summary: Summary): string {
+  return clip(
+    meaning(row, summary).replace(/^(?:held;? |violated: |caught, |nothing was measured: )/, ''),
+    300,
+  );
+}
+
+function pill(status: Status): Html {
+  return markup`<span class="pill ${status}">${statusWords[status]}</span>`;
+}
+
+/** Backends by workloads, for each way to crash where there are several of both. */
+function matrices(summary: Summary): Html[] {
+  const places = new Map<string, Row[]>();
+  for (const row of summary.subjects) {
+    if (row.target.backend === undefined || row.target.workload === undefined) continue;
+    const place = placeText(row.target);
+    places.set(place, [...(places.get(place) ?? []), row]);
+  }
+  return [...places].flatMap(([place, rows]) => {
+    const backends = [...new Set(rows.map(({ target }) => target.backend ?? ''))];
+    const workloads = [...new Set(rows.map(({ target }) => target.workload ?? ''))];
+    if (backends.length < 2 || workloads.length < 2) return [];
+    const cell = (backend: string, workload: string): Html | string => {
+      const row = rows.find(({ target }) => target.backend === backend && target.workload === workload);
+      if (row === undefined) return 'not tried';
+      const status = statusOf(row, summary);
+      const detail = status === 'violation' ? violationList(row) : plural(row.crashes, 'crash', 'crashes');
+      return markup`${pill(status)}<span class="cell">${detail}</span>`;
+    };
+    return [
+      markup`<h3>${place}</h3>
+        <div class="matrix">
+          ${table(
+            `Verdicts by backend and workload: ${place}`,
+            [{ head: 'backend' }, ...workloads.map((head) => ({ head }))],
+            backends.map((backend) => [backend, ...workloads.map((workload) => cell(backend, workload))]),
+          )}
+        </div>`,
+    ];
+  });
+}
+
+export function controlsSection(summary: Summary): Html {
+  const { controls } = summary;
+  if (controls.length === 0) return nothing;
+  const first = (names: string[]): string => {
+    const finding = summary.expectedFindings.find(({ target }) => names.includes(target));
+    return finding === undefined ? '–' : clip(finding.explanation, 300);
+  };
+  return markup`<section id="controls" aria-labelledby="h-controls">
+    <h2 id="h-controls">Wrong on purpose</h2>
+    <p class="lead">
+      A run that finds nothing means little unless it would have found something. These were planted, and had
+      to be caught.
+    </p>
+    ${table(
+      'Planted bugs and controls',
+      [
+        { head: 'what is wrong' },
+        { head: 'verdict' },
+        { head: 'crashes', number: true },
+        { head: 'caught as' },
+        { head: 'how it showed first' },
+      ],
+      controls.map(({ name, rows, caught }) => [
+        name,
+        pill(caught ? 'caught' : 'missed'),
+        grouped(rows.reduce((sum, { crashes }) => sum + crashes, 0)),
+        [...new Set(rows.flatMap((row) => (row.violations > 0 ? [violationList(row)] : [])))].join('; ') ||
+          '–',
+        first(rows.map(({ target }) => target.id)),
+      ]),
+    )}
+  </section>`;
+}
