@@ -1,6 +1,7 @@
 #include "native/guard/control.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -52,6 +53,19 @@ void Control::send(const std::string& line) {
     } else if (!(n < 0 && errno == EINTR)) {
       return;
     }
+  }
+}
+
+void Control::finish(const std::string& line) {
+  constexpr int kPatience = 5000;  // milliseconds
+  send(line);
+  if (shutdown(fd_, SHUT_WR) < 0) return;
+  char ignored[256];
+  pollfd open{fd_, POLLIN, 0};
+  for (;;) {
+    const int ready = poll(&open, 1, kPatience);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0 || read(fd_, ignored, sizeof ignored) <= 0) return;
   }
 }
 

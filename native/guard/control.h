@@ -29,6 +29,12 @@ class Control {
   /** Sends a whole line. A controller that is gone is no error. */
   void send(const std::string& line);
 
+  /**
+   * Sends the last line, and waits a while for the controller to close its end: a command that it sends
+   * meanwhile would else meet a closed socket, and the error could overtake the line.
+   */
+  void finish(const std::string& line);
+
  private:
   void take(char c);
 

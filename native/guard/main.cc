@@ -60,7 +60,7 @@ int run(const Options& options) {
   const int signals = signal_descriptor();
   Control control(options.control);
   const auto fail = [&control](const std::string& what, int error) {
-    control.send(failure_json(what, error));
+    control.finish(failure_json(what, error));
     return 0;
   };
   if (signals < 0) return fail("signalfd", errno);
@@ -88,7 +88,7 @@ int run(const Options& options) {
   // the program.
   (void)setpriority(PRIO_PROCESS, 0, -10);
   const Report report = supervisor.watch();
-  control.send(to_json(report));
+  control.finish(to_json(report));
   if (!report.survivors.empty()) supervisor.hunt_survivors();
   return 0;
 }
