@@ -116,7 +116,7 @@ export function escapeMarkdown(text: string): string {
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replace(/[\\`*_[\]|#~!]/g, '\\$&')
-    .replace(/^([-+]|\d+[.)])(?=\s)/, '\\$1')
+    .replace(/^(\d*)([-+.)])(?=\s)/, '$1\\$2')
     .replaceAll('@', '@\u200b')
     .replaceAll('://', ':\u200b//');
 }

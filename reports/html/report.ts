@@ -245,7 +245,10 @@ function limitsSection(summary: Summary): Html {
         ? null
         : table(
             'What each fault loses and finds',
-            ['fault', 'what is lost', 'what it finds', 'what it cannot show'].map((head) => ({ head })),
+            ['fault', 'what is lost', 'what it finds', 'what it cannot show'].map((head, i) => ({
+              head,
+              wordy: i > 0,
+            })),
             faults.map((fault) => [
               fault,
               faultFacts[fault].lost,
@@ -260,7 +263,7 @@ function limitsSection(summary: Summary): Html {
         : markup`<h3>What was not tried</h3>
             ${table(
               'What was not tried',
-              ['what', 'why not', 'how to get it'].map((head) => ({ head })),
+              ['what', 'why not', 'how to get it'].map((head, i) => ({ head, wordy: i > 0 })),
               summary.skipped.map(({ what, reason, remedy }) => [what, reason, remedy ?? '–']),
             )}`
     }

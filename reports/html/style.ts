@@ -63,10 +63,10 @@ code, pre, kbd { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberat
 
 .finding { margin: 16px 0 0; padding: 18px 20px; background: var(--card); border: 1px solid var(--rule); border-left: 5px solid var(--violation); border-radius: 10px; }
 .finding.expected { border-left-color: var(--caught); }
-.finding h3 { display: flex; flex-wrap: wrap; gap: 6px 10px; align-items: baseline; font-size: 17px; overflow-wrap: anywhere; }
+.finding > h3 { display: flex; flex-wrap: wrap; gap: 6px 10px; align-items: baseline; font-size: 17px; overflow-wrap: anywhere; }
 .finding .what { margin: 4px 0; white-space: pre-wrap; max-height: 26em; overflow: auto; }
 .finding .where { margin: 0 0 10px; color: var(--muted); font-size: 14px; }
-.replay { display: flex; gap: 8px; align-items: stretch; }
+.replay { margin-top: 12px; display: flex; gap: 8px; align-items: stretch; }
 .replay code { flex: 1; min-width: 0; padding: 9px 12px; background: var(--code); border-radius: 7px; white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; max-height: 12em; overflow: auto; }
 .replay button { flex: none; font: inherit; font-size: 13px; padding: 0 13px; border: 1px solid var(--rule-strong); border-radius: 7px; background: var(--card); color: var(--ink); cursor: pointer; }
 .replay button:hover { border-color: var(--accent); }
@@ -85,6 +85,7 @@ thead th { border-top: 0; color: var(--muted); font-weight: 500; white-space: no
 tbody th { font-weight: 560; }
 td { max-width: 60ch; overflow-wrap: break-word; }
 .whole { white-space: nowrap; }
+.w { min-width: 24ch; }
 .n { text-align: right; white-space: nowrap; }
 .matrix td, .matrix tbody th { text-align: center; }
 .matrix tbody th { text-align: left; vertical-align: middle; }

@@ -5,11 +5,14 @@ export interface Column {
   head: string;
   /** Numbers are set right, in figures of one width. */
   number?: boolean;
+  /** Sentences: kept wide enough to be read. */
+  wordy?: boolean;
 }
 
 /** The first cell of each row is its header. */
 export function table(caption: string, columns: Column[], rows: (Html | string)[][]): Html {
-  const cls = (i: number): string => (columns[i]?.number === true ? 'n' : 't');
+  const cls = (i: number): string =>
+    columns[i]?.number === true ? 'n' : columns[i]?.wordy === true ? 'w' : 't';
   return markup`<div class="scroll" role="region" tabindex="0" aria-label="${caption}">
     <table>
       <caption>

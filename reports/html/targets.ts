@@ -131,7 +131,7 @@ export function controlsSection(summary: Summary): Html {
         { head: 'verdict' },
         { head: 'crashes', number: true },
         { head: 'caught as' },
-        { head: 'how it showed first' },
+        { head: 'how it showed first', wordy: true },
       ],
       controls.map(({ name, rows, caught }) => [
         name,

@@ -52,14 +52,14 @@ export function timeline(finding: FindingEvent): Html {
       ...order.flatMap((fate): [string, string][] =>
         count(fate) > 0 ? [[fates[fate].colour, fates[fate].name]] : [],
       ),
-      ['currentColor', 'flush'],
+      ['var(--ink)', 'flush'],
       ['var(--ack)', 'commit acked'],
     ]),
     draw: (width) => {
       const wide = width !== widths.narrow;
       return {
         height: 44 + lanes.length * 34,
-        marginLeft: wide ? 120 : 84,
+        marginLeft: wide ? 120 : 92,
         marginRight: 16,
         marginTop: 18,
         marginBottom: 8,
@@ -69,7 +69,7 @@ export function timeline(finding: FindingEvent): Html {
           domain: lanes,
           label: null,
           tickSize: 0,
-          tickFormat: (lane: string) => shortened(lane, wide ? 17 : 11),
+          tickFormat: (lane: string) => shortened(lane, wide ? 17 : 13),
           padding: 0.3,
         },
         color: { domain: order, range: order.map((fate) => fates[fate].colour) },
