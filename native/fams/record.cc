@@ -59,6 +59,7 @@ FirstSector read_first_sector(File& log, std::uint32_t position, std::uint64_t g
 bool read_table(File& log, const FirstSector& sector, std::uint64_t seed, std::vector<RecordEntry>& entries) {
   const std::size_t count = sector.header.count;
   entries.resize(count);
+  if (count == 0) return true;  // a commit without changes
   const std::size_t first = std::min(count, kFirstEntries);
   std::memcpy(entries.data(), sector.bytes.data() + sizeof(RecordHeader), first * sizeof(RecordEntry));
   if (first == count) return true;
