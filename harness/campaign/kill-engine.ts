@@ -19,6 +19,8 @@ import type { Budget, CampaignContext, Engine } from './context.js';
 
 /** Random crashes that a control gets before it is given up. */
 const controlTrials = 300;
+/** Trials without a single measurement after which a target is left alone. */
+const hopeless = 20;
 
 export const sweepChoices = ['first', 'all', 'none'] as const;
 export type SweepChoice = (typeof sweepChoices)[number];
@@ -176,10 +178,12 @@ export class KillEngine implements Engine {
     }
   }
 
-  /** A control that has been caught has said all that it can. */
+  /** A control that has been caught has said all that it can; so has a target of which nothing can be measured. */
   private settled(context: CampaignContext, target: Target): boolean {
-    if (target.expect === 'hold') return false;
-    return violationsIn(context.tally.of(target.id, this.fault, this.rig).counts) > 0;
+    const { counts } = context.tally.of(target.id, this.fault, this.rig);
+    const violated = violationsIn(counts) > 0;
+    if (target.expect === 'caught' && violated) return true;
+    return counts['not-measured'] >= hopeless && counts.held === 0 && !violated;
   }
 
   private async trial(

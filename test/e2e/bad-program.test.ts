@@ -67,7 +67,7 @@ describe('programs that do not behave', () => {
     ['a set-up that fails', { setup: 'echo no space >&2; exit 3' }, /set-up failed[\s\S]*no space/],
     ['a program that is not there', { run: '/nonexistent/store' }, /127|not found/],
     ['one that prints nothing', { run: 'sleep 60' }, /700 ms|0\.7 s|silent|no commit|commit 1/],
-    ['one that floods stdout', { run: 'yes' }, /more than|bytes|output/],
+    ['one that floods stdout', { run: 'yes' }, /no line|more than/],
     ['one that acks out of order', { run: 'echo plugpull commit 2; read line; sleep 60' }, /commit 2/],
     [
       'one that acks twice',

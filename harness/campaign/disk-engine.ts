@@ -1,0 +1,314 @@
+/** Fault `cut` on rig `disk`: every target runs once on each file system over a recording disk; then its crash states are explored. */
+import {
+  cpSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+} from 'node:fs';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { UnavailableError } from '../core/errors.js';
+import { addCounts, noCounts } from '../core/counts.js';
+import { deriveSeed } from '../core/seed.js';
+import { summarize, type Target } from '../core/target.js';
+import { isViolation } from '../core/verdict.js';
+import { createChecker } from '../disk/checker.js';
+import { choicesText } from '../disk/enumerate.js';
+import { DiskMap, explainState } from '../disk/explain.js';
+import { explore, type Explored, type Violation } from '../disk/exploration.js';
+import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
+import { kernelLog } from '../disk/kernel-log.js';
+import { diskProgram } from '../disk/line-process.js';
+import { minimize } from '../disk/minimize.js';
+import { Presenter } from '../disk/presenter.js';
+import { record, type DiskFaults, type Recording } from '../disk/recording.js';
+import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
+import { whyNoDisk } from '../rigs/disk.js';
+import type { Budget, CampaignContext, Engine } from './context.js';
+
+export interface DiskOptions {
+  /** As given to --fs. */
+  fileSystems: readonly string[];
+  commits: number;
+  /** Crash states for each target on each file system; null: what time allows. */
+  states: number | null;
+  exhaustive: boolean;
+  faults?: DiskFaults;
+}
+
+export const defaultDiskCommits = 20;
+
+/** Units in which a write can be torn. */
+const unit = 4096;
+/** With less time than this for a target on a file system, it is better not begun. */
+const leastMillis = 1500;
+/** Findings of one target on one file system that are minimized and kept. */
+const maxFindings = 3;
+
+interface Job {
+  target: Target;
+  fs: FileSystem;
+}
+
+export class DiskEngine implements Engine {
+  readonly fault = 'cut';
+  readonly rig = 'disk';
+  private readonly fileSystems: FileSystem[];
+
+  constructor(
+    private readonly targets: readonly Target[],
+    private readonly options: DiskOptions,
+  ) {
+    this.fileSystems = options.fileSystems.map(parseFileSystem);
+  }
+
+  async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
+    const lacking = whyNoDisk();
+    if (lacking !== null) throw new UnavailableError(lacking.reason, lacking.remedy);
+    diskProgram();
+    const deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
+    const jobs = this.targets
+      .flatMap((target) => this.fileSystems.map((fs) => ({ target, fs })))
+      .filter(({ target, fs }) => !(target.kind === 'backend' && target.needsReflink && fs.type === 'ext4'));
+    let left = jobs.length;
+    let statesLeft = budget.trials;
+    for (const [number, job] of jobs.entries()) {
+      if (context.stopping()) break;
+      const millis = (deadline - performance.now()) / left--;
+      if (millis < leastMillis || statesLeft === 0) {
+        skip(context, job, 'no time or trials were left for it', 'give it more with --for or --trials');
+        continue;
+      }
+      const { target, fs } = job;
+      context.emit({
+        type: 'target-started',
+        target: { ...summarize(target, this.fault, this.rig), fs: fs.name },
+      });
+      const states = leastOf(
+        this.options.states,
+        statesLeft === null ? null : Math.ceil(statesLeft / (left + 1)),
+      );
+      // eslint-disable-next-line no-await-in-loop -- each job has all cores
+      const explored = await this.job(context, job, firstIndex + number, performance.now() + millis, states);
+      if (statesLeft !== null) statesLeft = Math.max(0, statesLeft - explored.states);
+      this.end(context, job, explored);
+    }
+    return firstIndex + jobs.length;
+  }
+
+  private end(context: CampaignContext, { target, fs }: Job, explored: Told): void {
+    const counts = noCounts();
+    addCounts(counts, explored.counts);
+    const hit = (step: string): boolean => step in explored.bySteps;
+    context.emit({
+      type: 'target-ended',
+      target: target.id,
+      fault: this.fault,
+      rig: this.rig,
+      fs: fs.name,
+      counts,
+      ...(target.kind === 'command'
+        ? {}
+        : {
+            coverage: {
+              hit: target.steps.filter((step) => hit(step)),
+              missed: target.steps.filter((step) => !hit(step)),
+            },
+          }),
+    });
+  }
+
+  private async job(
+    context: CampaignContext,
+    job: Job,
+    index: number,
+    deadline: number,
+    states: number | null,
+  ): Promise<Told> {
+    const { target, fs } = job;
+    const folder = mkdtempSync(path.join(context.workFolder, 'disk-'));
+    try {
+      const seed = deriveSeed(context.seed, 'disk', target.id, fs.name);
+      const recording = await record({
+        target,
+        seed,
+        commits: this.options.commits,
+        fs,
+        folder,
+        ...(this.options.faults === undefined ? {} : { faults: this.options.faults }),
+      });
+      if (recording.trouble !== null) {
+        context.emit({
+          type: 'note',
+          level: 'warning',
+          text: `${target.id} on ${fs.name}: ${recording.trouble}`,
+        });
+        return this.tell(context, job, { ...nothing, counts: { 'not-measured': 1 } });
+      }
+      const trace = await readTraceIndex(recording.trace);
+      const search = new Search(context, this.options, job, index, seed, recording, trace, folder);
+      return this.tell(context, job, await search.run(deadline, states));
+    } catch (error) {
+      if (context.stopping()) return nothing;
+      if (error instanceof UnavailableError) {
+        skip(context, job, error.message, error.remedy);
+        return nothing;
+      }
+      const text = `${target.id} on ${fs.name}: ${(error as Error).message}`;
+      context.emit({ type: 'note', level: 'warning', text });
+      return this.tell(context, job, { ...nothing, counts: { 'harness-broken': 1 } });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  private tell(context: CampaignContext, { target, fs }: Job, explored: Told): Told {
+    context.emit({
+      type: 'states',
+      target: target.id,
+      fault: this.fault,
+      rig: this.rig,
+      fs: fs.name,
+      counts: explored.counts,
+      states: explored.states,
+      of: explored.exhaustive ? explored.states : explored.of,
+      exhaustive: explored.exhaustive,
+      bySteps: explored.bySteps,
+      millis: Math.round(explored.millis),
+    });
+    return explored;
+  }
+}
+
+/** What is told of an exploration. */
+type Told = Omit<Explored, 'reasons'>;
+
+const nothing: Told = {
+  states: 0,
+  checked: 0,
+  counts: {},
+  of: null,
+  exhaustive: false,
+  bySteps: {},
+  millis: 0,
+};
+
+function skip(context: CampaignContext, { target, fs }: Job, reason: string, remedy?: string): void {
+  context.emit({
+    type: 'skipped',
+    what: `${target.id} under power cuts on ${fs.name}`,
+    reason,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}
+
+/** The exploration of one recording, with its findings. */
+class Search {
+  private findings = 0;
+  private map: Promise<DiskMap> | null = null;
+
+  constructor(
+    private readonly context: CampaignContext,
+    private readonly options: DiskOptions,
+    private readonly job: Job,
+    private readonly index: number,
+    private readonly seed: number,
+    private readonly recording: Recording,
+    private readonly trace: TraceIndex,
+    private readonly folder: string,
+  ) {}
+
+  async run(deadline: number, states: number | null): Promise<Explored> {
+    const { context, job } = this;
+    const { target } = job;
+    const presenters: Presenter[] = [];
+    try {
+      for (let slot = 0; slot < context.jobs; slot++) {
+        const folder = path.join(this.folder, `slot-${slot}`);
+        mkdirSync(folder);
+        const checker = createChecker(target, this.seed, folder);
+        // eslint-disable-next-line no-await-in-loop -- they load the same image
+        presenters.push(await Presenter.start(this.recording, checker, folder, unit));
+      }
+      return await explore({
+        epochs: this.epochs(),
+        presenters,
+        seed: this.seed,
+        unit,
+        checkKnowsAcked: target.kind === 'command',
+        states,
+        deadline,
+        exhaustive: this.options.exhaustive,
+        stopping: () => context.stopping() || (target.expect === 'caught' && this.findings > 0),
+        onViolation: (found, presenter) => this.violation(found, presenter),
+      });
+    } finally {
+      await Promise.all(presenters.map((presenter) => presenter.close()));
+    }
+  }
+
+  /** This shard's epochs. Only a backend promises something before its commit 0 is done. */
+  private epochs(): TraceIndex['epochs'] {
+    const { index, of } = this.context.shard;
+    return this.trace.epochs.filter(
+      ({ number, ackedFirst }) =>
+        number % of === index - 1 && (this.job.target.kind === 'backend' || ackedFirst >= 0),
+    );
+  }
+
+  private async violation(found: Violation, presenter: Presenter): Promise<void> {
+    const { context, job, recording } = this;
+    const { target, fs } = job;
+    if (this.findings >= maxFindings) return;
+    const number = ++this.findings;
+    const minimized = await minimize(found, presenter);
+    if (minimized.flaky) {
+      context.emit({
+        type: 'note',
+        level: 'warning',
+        text: `${target.id} on ${fs.name}: a violation did not come back when its state was shown again: ${found.judgement.reason ?? ''}`,
+      });
+    }
+    const state = { epoch: found.epoch.number, choices: choicesText(minimized.choices) };
+    const { verdict, reason, recovered } = minimized.judgement;
+    if (!isViolation(verdict)) return;
+    const afterCrash = path.join(this.folder, `after-crash-${number}`);
+    const since = performance.now();
+    await presenter.check(state, minimized.acked.last, 1, (dir) => {
+      if (existsSync(dir)) cpSync(dir, afterCrash, { recursive: true, preserveTimestamps: true });
+    });
+    this.map ??= DiskMap.of(recording);
+    const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
+    const bundle = path.join(this.folder, `state-${number}.gz`);
+    const saved = path.join(this.folder, `state-${number}`);
+    await presenter.save(state, saved);
+    await pipeline(createReadStream(saved), createGzip({ level: 1 }), createWriteStream(bundle));
+    rmSync(saved);
+    context.addFinding({
+      trial: this.index,
+      target,
+      fault: 'cut',
+      rig: 'disk',
+      fs: fs.name,
+      verdict,
+      seed: this.seed,
+      plan: { mode: 'state', phase: 'run', choices: `${state.epoch}/${state.choices}` },
+      acked: verdict === 'phantom' ? minimized.acked.first : minimized.acked.last,
+      recovered,
+      explanation: `${verdict}: ${reason ?? ''}; ${text}`,
+      afterCrash: existsSync(afterCrash) ? afterCrash : null,
+      logs: { run: recording.log, kernel: await kernelLog(performance.now() - since) },
+      timeline,
+      bundle,
+    });
+  }
+}
+
+function leastOf(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null ? a : Math.min(a, b);
+}
