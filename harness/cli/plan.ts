@@ -4,6 +4,8 @@ import path from 'node:path';
 import { backendTargets } from '../campaign/targets.js';
 import type { Engine } from '../campaign/context.js';
 import { KillEngine, sweepChoices } from '../campaign/kill-engine.js';
+import { DiskEngine, defaultDiskCommits } from '../campaign/disk-engine.js';
+import { fileSystemNames } from '../disk/file-systems.js';
 import { faultNames, rigNames, type CommandTargetConfig, type Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
 import { defaultCommandLimits, type CommandTarget, type Target } from '../core/target.js';
@@ -30,13 +32,27 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   const skipped: CampaignPlan['skipped'] = [];
   const engines: Engine[] = [];
   if (faults.includes('kill') && rigs.includes('folder')) engines.push(new KillEngine(targets, sweep));
+  // Recording takes seconds for each target and file system: only when asked for.
+  const wantsDisk = flags.fs !== undefined || (flags.rig ?? config.rig).includes('disk');
+  if (faults.includes('cut') && rigs.includes('disk') && wantsDisk) {
+    engines.push(
+      new DiskEngine(targets, {
+        fileSystems: flags.fs ?? fileSystemNames,
+        commits: flags.commits ?? defaultDiskCommits,
+        states: flags.states ?? null,
+        exhaustive: flags.exhaustive ?? false,
+      }),
+    );
+  }
   if (engines.length === 0) {
     throw new UsageError(
       `no rig among ${rigs.join(', ')} can do the fault ${faults.join(', ')}`,
       '`kill` needs rig folder; `cut` needs rig model or disk',
     );
   }
-  const wantsMounts = targets.some((target) => target.kind === 'backend' && target.needsReflink);
+  const wantsMounts =
+    engines.some(({ rig }) => rig === 'disk') ||
+    targets.some((target) => target.kind === 'backend' && target.needsReflink);
   return { engines, targets, skipped, wantsMounts };
 }
 

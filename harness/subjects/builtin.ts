@@ -14,6 +14,19 @@ export const commitsInTrial = 400;
 /** Commits of a run that is swept step by step: enough for several laps of the redo log. */
 export const commitsInSweep = 8;
 
+/** The target as a worker needs it. */
+export function workerTarget(target: BackendTarget): WorkerTarget {
+  return {
+    backend: target.backend,
+    workload: target.workload,
+    ...(target.workloadModule === undefined ? {} : { workloadModule: target.workloadModule }),
+    ...(target.planted === undefined ? {} : { planted: target.planted }),
+    ...(target.tracker === undefined ? {} : { tracker: target.tracker }),
+    ...(target.input === undefined ? {} : { input: target.input }),
+    ...(target.background === undefined ? {} : { background: target.background }),
+  };
+}
+
 export class BuiltinSubject implements Subject {
   /** Folders whose heap is made by the run itself, which saves a fork. */
   private readonly unmade = new Set<string>();
@@ -23,15 +36,7 @@ export class BuiltinSubject implements Subject {
     target: BackendTarget,
     private readonly zygote: Zygote,
   ) {
-    this.target = {
-      backend: target.backend,
-      workload: target.workload,
-      ...(target.workloadModule === undefined ? {} : { workloadModule: target.workloadModule }),
-      ...(target.planted === undefined ? {} : { planted: target.planted }),
-      ...(target.tracker === undefined ? {} : { tracker: target.tracker }),
-      ...(target.input === undefined ? {} : { input: target.input }),
-      ...(target.background === undefined ? {} : { background: target.background }),
-    };
+    this.target = workerTarget(target);
   }
 
   async setup(dir: string, seed: number, plan?: CrashPlan): Promise<SubjectRun> {

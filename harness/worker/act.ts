@@ -2,7 +2,7 @@
  * What a forked child does: work on a heap until it is killed, or recover and check one.
  * Synchronous from the first line to the last; the event loop belongs to the zygote.
  */
-import { writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { native, type NativeHeap } from '../../native/index.js';
 import {
@@ -68,12 +68,17 @@ export function actRun(job: RunJob, workload: Workload): void {
   const options = optionsFor(target, job.dir, seed);
   let heap: NativeHeap;
   let commit = 0;
-  native.traceStepsTo(out);
+  const marks = job.marks === undefined ? null : openSync(job.marks, 'w');
+  const acked = (k: number): void => {
+    if (marks !== null) writeSync(marks, `ack ${k}`);
+    emit(`c ${k}`);
+  };
+  native.traceStepsTo(marks ?? out);
   if (job.create) {
     armSteps(plan, 'create');
     aim(plan, 'create', 0);
     heap = createHeapFor(workload, options, seed, size);
-    emit('c 0');
+    acked(0);
     if (plan?.phase === 'create') {
       // The moment drawn lay behind the end of the creation.
       emitResult({ outcome: 'done', state: 0, reason: 'the creation ended before its crash' });
@@ -97,7 +102,7 @@ export function actRun(job: RunJob, workload: Workload): void {
       heap.commit();
     }
     commit = next;
-    emit(`c ${commit}`);
+    acked(commit);
     aim(plan, 'run', commit);
   }
   session.close?.();
@@ -114,7 +119,7 @@ export function actCheck(job: CheckJob, workload: Workload): void {
 }
 
 /** Recovers the heap in `dir` and judges it. */
-function check(workload: Workload, target: WorkerTarget, dir: string, seed: number): WorkerResult {
+export function check(workload: Workload, target: WorkerTarget, dir: string, seed: number): WorkerResult {
   const size = sizeOf(workload, target);
   let heap: NativeHeap | null;
   try {

@@ -27,6 +27,8 @@ export interface RunJob {
   plan: CrashPlan | null;
   /** Stop by itself after so many commits. */
   commits: number;
+  /** File that is told of every step and every ack, at once: the marks of a recording disk. */
+  marks?: string;
   limits: WorkerLimits;
 }
 
@@ -40,7 +42,18 @@ export interface CheckJob {
   limits: WorkerLimits;
 }
 
-export type WorkerJob = RunJob | CheckJob;
+/** Checks many folders in one child: a line with a folder comes in, a line with what was found goes out. */
+export interface ServeJob {
+  op: 'serve';
+  target: WorkerTarget;
+  seed: number;
+  /** Named pipes. */
+  requests: string;
+  answers: string;
+  limits: WorkerLimits;
+}
+
+export type WorkerJob = RunJob | CheckJob | ServeJob;
 
 export interface WorkerAnswer {
   end: { exit: number | null; signal: number | null; stopped: 'time' | 'memory' | 'output' | null };

@@ -8,6 +8,7 @@ import { native } from '../../native/index.js';
 import { loadWorkload } from '../../workloads/registry.js';
 import type { Workload } from '../../workloads/workload.js';
 import { actCheck, actRun, emitResult, sizeOf } from './act.js';
+import { actServe } from './serve.js';
 import type { WorkerAnswer, WorkerJob, WorkerResult } from './job.js';
 
 const logBytes = 16 * 1024;
@@ -34,7 +35,8 @@ function lineReader(): () => string | null {
 function inChild(job: WorkerJob, workload: Workload): never {
   try {
     if (job.op === 'run') actRun(job, workload);
-    else actCheck(job, workload);
+    else if (job.op === 'check') actCheck(job, workload);
+    else actServe(job, workload);
     native.exitNow(0);
   } catch (error) {
     emitResult({ outcome: 'failed', state: null, reason: (error as Error).message });

@@ -1,0 +1,186 @@
+/** Checks crash states, one after the other, as cheaply as the target allows. */
+import { execa } from 'execa';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import path from 'node:path';
+import type { Target, BackendTarget } from '../core/target.js';
+import { workerTarget } from '../subjects/builtin.js';
+import { createSubject } from '../subjects/create.js';
+import type { Subject, SubjectCheck } from '../subjects/subject.js';
+import { Zygote } from '../subjects/zygote.js';
+import type { WorkerAnswer, WorkerResult } from '../worker/job.js';
+
+export interface Checker {
+  /** Recovers and verifies the target in a folder. */
+  check(dir: string, acked: number): Promise<SubjectCheck>;
+  /** Forgets all that it may still hold of folders checked before. */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param folder an existing folder for named pipes */
+export function createChecker(target: Target, seed: number, folder: string): Checker {
+  return target.kind === 'backend'
+    ? new ResidentChecker(target, seed, folder)
+    : new CommandChecker(createSubject(target, new Zygote()), seed);
+}
+
+class CommandChecker implements Checker {
+  constructor(
+    private readonly subject: Subject,
+    private readonly seed: number,
+  ) {}
+
+  check(dir: string, acked: number): Promise<SubjectCheck> {
+    return this.subject.check(dir, this.seed, acked);
+  }
+
+  async refresh(): Promise<void> {
+    // Nothing of it outlives a check.
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    await this.subject.close();
+  }
+}
+
+const checkMillis = 20_000;
+const limits = { timeMs: 24 * 3600 * 1000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 };
+
+interface Child {
+  folder: string;
+  requests: number;
+  socket: Socket;
+  pid: number | null;
+  ended: Promise<WorkerAnswer>;
+}
+
+/** A forked child that checks until it dies; its death is the verdict of the state that it was at. */
+class ResidentChecker implements Checker {
+  private readonly zygote = new Zygote();
+  private child: Child | null = null;
+  private waiting: ((result: WorkerResult | 'timeout') => void) | null = null;
+
+  constructor(
+    private readonly target: BackendTarget,
+    private readonly seed: number,
+    private readonly folder: string,
+  ) {}
+
+  async check(dir: string): Promise<SubjectCheck> {
+    const started = performance.now();
+    const child = this.child ?? (await this.start());
+    let timer: NodeJS.Timeout | undefined;
+    const result = await Promise.race([
+      new Promise<WorkerResult | 'timeout'>((resolve) => {
+        this.waiting = resolve;
+        timer = setTimeout(() => resolve('timeout'), checkMillis);
+        writeSync(child.requests, `${dir}\n`);
+      }),
+      child.ended,
+    ]);
+    clearTimeout(timer);
+    this.waiting = null;
+    const millis = performance.now() - started;
+    const common = { log: '', end: { exit: 0, signal: null, stopped: null }, millis } as const;
+    if (result === 'timeout') {
+      await this.refresh();
+      const reason = `recovery did not end in ${checkMillis} ms`;
+      return {
+        ...common,
+        outcome: 'failed',
+        state: null,
+        reason,
+        end: { exit: null, signal: 9, stopped: 'time' },
+      };
+    }
+    if ('end' in result) {
+      await this.refresh();
+      const { exit, signal, stopped } = result.end;
+      const how = signal === null ? `ended with exit status ${exit ?? '?'}` : `died by signal ${signal}`;
+      const said = result.result?.reason;
+      const reason = `recovery ${stopped === null ? how : `was stopped for its ${stopped}`}${said === undefined ? '' : `: ${said}`}`;
+      return { ...common, outcome: 'failed', state: null, reason, log: result.log, end: result.end };
+    }
+    if (result.outcome === 'done') throw new Error('a checker said that it had worked');
+    const { outcome, state, reason, violation } = result;
+    return { ...common, outcome, state, reason, ...(violation === undefined ? {} : { violation }) };
+  }
+
+  async refresh(): Promise<void> {
+    const { child } = this;
+    if (child === null) return;
+    this.child = null;
+    closeSync(child.requests);
+    if (child.pid !== null) {
+      try {
+        process.kill(child.pid, 'SIGKILL');
+      } catch {
+        // It is gone already.
+      }
+    }
+    await child.ended.catch(() => undefined);
+    child.socket.destroy();
+    rmSync(child.folder, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    await this.refresh();
+    await this.zygote.close();
+  }
+
+  private async start(): Promise<Child> {
+    const folder = mkdtempSync(path.join(this.folder, 'check-'));
+    const requests = path.join(folder, 'requests');
+    const answers = path.join(folder, 'answers');
+    await execa('mkfifo', [requests, answers]);
+    // Opened for both, so that opening does not wait for the other side.
+    const socket = new Socket({
+      fd: openSync(answers, constants.O_RDWR | constants.O_NONBLOCK),
+      readable: true,
+      writable: false,
+    });
+    socket.on('error', () => undefined);
+    const child: Child = {
+      folder,
+      requests: openSync(requests, constants.O_RDWR),
+      socket,
+      pid: null,
+      ended: this.zygote.run({
+        op: 'serve',
+        target: workerTarget(this.target),
+        seed: this.seed,
+        requests,
+        answers,
+        limits,
+      }),
+    };
+    child.ended.catch(() => undefined); // told to whoever waits for an answer
+    let text = '';
+    const ready = new Promise<void>((resolve) => {
+      socket.setEncoding('utf8');
+      socket.on('data', (chunk: string) => {
+        text += chunk;
+        for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+          const message = JSON.parse(text.slice(0, end)) as WorkerResult | { pid: number };
+          text = text.slice(end + 1);
+          if ('pid' in message) {
+            child.pid = message.pid;
+            resolve();
+          } else {
+            this.waiting?.(message);
+          }
+        }
+      });
+    });
+    const first = await Promise.race([ready, child.ended]);
+    if (first !== undefined) {
+      socket.destroy();
+      closeSync(child.requests);
+      throw new Error(`a checker ended before its first check: ${first.result?.reason ?? first.log}`);
+    }
+    this.child = child;
+    return child;
+  }
+}

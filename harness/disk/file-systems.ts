@@ -1,0 +1,112 @@
+/** The file systems of rig `disk`: how an image of each is made and mounted. A new one is an entry here and nothing else. */
+import { execa } from 'execa';
+import { truncate, writeFile } from 'node:fs/promises';
+import { UnavailableError, UsageError } from '../core/errors.js';
+
+const mib = 1024 ** 2;
+
+interface FileSystemKind {
+  type: string;
+  bytes: number;
+  mkfs: readonly string[];
+  /** Options of every mount: of the recorded one and of those of crash states. */
+  mount: readonly string[];
+  /** What a user would try when a state cannot be mounted; commands over the image file. */
+  repair: readonly (readonly string[])[];
+  pkg: string;
+}
+
+// Small, so that mounting is quick, and with small logs, since recovery takes as long as the log is.
+const kinds: Record<string, FileSystemKind> = {
+  ext4: {
+    type: 'ext4',
+    bytes: 64 * mib,
+    mkfs: ['mkfs.ext4', '-q', '-F', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard'],
+    // Background zeroing of inode tables would only be noise.
+    mount: ['noinit_itable'],
+    repair: [['e2fsck', '-f', '-y']],
+    pkg: 'e2fsprogs',
+  },
+  xfs: {
+    type: 'xfs',
+    bytes: 300 * mib,
+    // `--unsupported` allows the small log.
+    mkfs: ['mkfs.xfs', '--unsupported', '-q', '-K', '-f', '-d', 'agcount=2', '-l', 'size=10m'],
+    // Every state has the same UUID, and several are mounted at once.
+    mount: ['nouuid'],
+    repair: [['xfs_repair'], ['xfs_repair', '-L']],
+    pkg: 'xfsprogs',
+  },
+  btrfs: {
+    type: 'btrfs',
+    bytes: 128 * mib,
+    mkfs: ['mkfs.btrfs', '-q', '-K', '-f'],
+    mount: ['nodiscard'],
+    repair: [['btrfs', 'check', '--force']],
+    pkg: 'btrfs-progs',
+  },
+};
+
+export const fileSystemNames = Object.keys(kinds);
+
+export interface FileSystem {
+  /** As it was asked for, e.g. `ext4:data=writeback`: its name in reports. */
+  name: string;
+  type: string;
+  bytes: number;
+  mkfs: string[];
+  /** Comma-separated, for mount. */
+  options: string;
+  repair: readonly (readonly string[])[];
+  pkg: string;
+}
+
+/**
+ * `NAME[:MOUNT-OPTIONS[:MKFS-OPTIONS]]`; mount options are joined by `+` (a comma separates file systems), mkfs options
+ * by spaces: `ext4:data=writeback+noatime`, `ext4::-O ^has_journal`.
+ */
+export function parseFileSystem(spec: string): FileSystem {
+  const [name = '', mount = '', ...rest] = spec.split(':');
+  const kind = kinds[name];
+  if (kind === undefined) {
+    throw new UsageError(`there is no file system "${name}"`, `there are: ${fileSystemNames.join(', ')}`);
+  }
+  const given = mount.split('+').filter((option) => option !== '');
+  if (given.some((option) => /\s/.test(option))) {
+    throw new UsageError(
+      `--fs ${spec}: mount options have no spaces`,
+      'join them by +: ext4:data=writeback+noatime',
+    );
+  }
+  const mkfs = rest
+    .join(':')
+    .split(' ')
+    .filter((word) => word !== '');
+  return {
+    name: spec,
+    type: kind.type,
+    bytes: kind.bytes,
+    mkfs: [...kind.mkfs, ...mkfs],
+    options: [...kind.mount, ...given].join(','),
+    repair: kind.repair,
+    pkg: kind.pkg,
+  };
+}
+
+/** Makes a sparse image. Throws UnavailableError where the program is missing, UsageError where it refuses its options. */
+export async function makeImage(fs: FileSystem, image: string): Promise<void> {
+  await writeFile(image, '');
+  await truncate(image, fs.bytes);
+  const [program = '', ...args] = fs.mkfs;
+  const made = await execa(program, [...args, image], {
+    reject: false,
+    timeout: 60_000,
+    env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+  });
+  if (made.code === 'ENOENT') {
+    throw new UnavailableError(`${program} is not installed`, `apt-get install ${fs.pkg}`);
+  }
+  if (made.exitCode !== 0) {
+    throw new UsageError(`--fs ${fs.name}: ${program} failed: ${made.stderr.trim().split('\n')[0] ?? ''}`);
+  }
+}

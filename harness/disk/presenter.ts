@@ -1,0 +1,119 @@
+/** Shows crash states of a recording to the kernel and lets them be checked. One for each worker. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { SubjectCheck } from '../subjects/subject.js';
+import type { Checker } from './checker.js';
+import { LineProcess } from './line-process.js';
+import { dataFolder, type Recording } from './recording.js';
+
+export interface StateName {
+  epoch: number;
+  /** See choicesText. */
+  choices: string;
+}
+
+export class Presenter {
+  private constructor(
+    private readonly explorer: LineProcess,
+    private readonly checker: Checker,
+    private readonly mount: string,
+  ) {}
+
+  /** @param folder an existing folder; the state is mounted in a folder below it */
+  static async start(
+    recording: Recording,
+    checker: Checker,
+    folder: string,
+    unit: number,
+    undo: 'auto' | 'trace' | 'compare' = 'auto',
+  ): Promise<Presenter> {
+    const mount = path.join(folder, 'state');
+    mkdirSync(mount, { recursive: true });
+    const explorer = await LineProcess.start(
+      ...['explore', '--base', recording.base, '--trace', recording.trace, '--folder', mount],
+      ...[
+        '--type',
+        recording.fs.type,
+        '--options',
+        recording.fs.options,
+        '--unit',
+        String(unit),
+        '--undo',
+        undo,
+      ],
+    );
+    return new Presenter(explorer, checker, mount);
+  }
+
+  /** The target's folder in the mounted state. */
+  get dir(): string {
+    return path.join(this.mount, dataFolder);
+  }
+
+  /** Digests of the contents of states of one epoch. */
+  async digests(epoch: number, choices: readonly string[]): Promise<string[]> {
+    return (await this.explorer.ask(`digest ${epoch} ${choices.join(' ')}`)).split(' ');
+  }
+
+  /**
+   * Mounts a state, checks it (`times` times, to see whether recovering again changes the outcome) and forgets it.
+   * `before` is called with the mounted folder before anything has recovered the target.
+   */
+  async check(
+    { epoch, choices }: StateName,
+    acked: number,
+    times = 1,
+    before?: (dir: string) => void,
+  ): Promise<SubjectCheck[]> {
+    const mounted = await this.explorer.ask(`try ${epoch} ${choices}`);
+    const checks: SubjectCheck[] = [];
+    try {
+      if (mounted !== '') return [refused(mounted)];
+      before?.(this.dir);
+      for (let i = 0; i < times; i++) {
+        // eslint-disable-next-line no-await-in-loop -- the second recovery follows the first
+        checks.push(await this.checker.check(this.dir, acked));
+      }
+    } finally {
+      await this.end();
+    }
+    return checks;
+  }
+
+  /** Writes a state to a file (see docs/disk.md). */
+  async save({ epoch, choices }: StateName, file: string): Promise<void> {
+    await this.explorer.ask(`save ${epoch} ${choices} ${file}`);
+  }
+
+  /** A checker of its own for each of what must not depend on what was checked before. */
+  async refresh(): Promise<void> {
+    await this.checker.refresh();
+  }
+
+  async close(): Promise<void> {
+    await this.checker.close();
+    await this.explorer.close();
+  }
+
+  private async end(): Promise<void> {
+    try {
+      await this.explorer.ask('end');
+    } catch {
+      // A checker that crashed or was stopped may still hold a file.
+      await this.checker.refresh();
+      await this.explorer.ask('end');
+    }
+  }
+}
+
+function refused(answer: string): SubjectCheck {
+  const [, errno = '', ...text] = answer.split(' ');
+  return {
+    outcome: 'failed',
+    state: null,
+    reason: `the file system could not be mounted: ${text.join(' ')} (errno ${errno})`,
+    log: '',
+    end: { exit: null, signal: null, stopped: null },
+    millis: 0,
+  };
+}
