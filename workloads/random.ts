@@ -42,20 +42,25 @@ export class Random {
   }
 }
 
+/** Longer values repeat. No page is a multiple of it, so pages of a value that changed places differ too. */
+const period = 65 * 4;
+
 /**
  * Fills `count` bytes at `offset` with what `seed` says. Two seeds differ in every whole word, so a
  * value that was mixed from an old and a new one is seen. Whole words are written: up to 3 bytes
  * behind `count` are cleared.
  */
 export function fill(view: DataView, offset: number, count: number, seed: number): void {
-  const whole = count & ~3;
+  const padded = (count + 3) & ~3;
   let x = seed | 0;
-  for (let i = 0; i < whole; i += 4) {
+  for (let i = 0; i < Math.min(padded, period); i += 4) {
     x = (x + 0x9e3779b9) | 0;
     view.setUint32(offset + i, Math.imul(x ^ (x >>> 15), 0x2c1b3c6d), true);
   }
-  const rest = count - whole;
-  if (rest === 0) return;
-  x = (x + 0x9e3779b9) | 0;
-  view.setUint32(offset + whole, Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) & ((1 << (rest * 8)) - 1), true);
+  if (padded > period) {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, padded);
+    for (let done = period; done < padded; done *= 2)
+      bytes.copyWithin(done, 0, Math.min(done, padded - done));
+  }
+  for (let i = count; i < padded; i++) view.setUint8(offset + i, 0);
 }
