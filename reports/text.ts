@@ -57,6 +57,16 @@ export function oneLine(text: string): string {
   return wellFormed(text).replace(ansiSequence, '').replace(space, ' ').replace(unprintable, '').trim();
 }
 
+/** The same for text of several lines, where lines may stay. */
+export function lines(text: string): string {
+  return text
+    .replace(ansiSequence, '')
+    .split(/\r\n|[\n\v\f\r\u0085\u2028\u2029]/)
+    .map(oneLine)
+    .join('\n')
+    .trim();
+}
+
 /** Half of a surrogate pair cannot be written in UTF-8: replaced. */
 export function wellFormed(text: string): string {
   return text.replace(/[\uD800-\uDFFF]/gu, '\uFFFD');

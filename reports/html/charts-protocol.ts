@@ -51,12 +51,7 @@ export function protocols(summary: Summary): Protocol[] {
 
 export function crashesInProtocols(summary: Summary): Html {
   const all = protocols(summary).slice(0, mostCharts);
-  if (all.length === 0) return nothing;
-  const used = shownAs.filter((shown) =>
-    all.some(({ steps }) => steps.some(({ counts }) => counts[shown] > 0)),
-  );
-  return markup`<div class="pair">${all.map((protocol, i) => protocolChart(protocol, i))}</div>
-    ${shownLegend(used)}`;
+  return all.length === 0 ? nothing : markup`<div class="pair">${all.map(protocolChart)}</div>`;
 }
 
 function protocolChart({ backend, fault, targets, steps: allSteps }: Protocol, index: number): Html {

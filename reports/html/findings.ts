@@ -1,7 +1,7 @@
 /** The findings: what broke, where, what was on the medium, and how to see it again. */
 import type { FindingEvent } from '../../harness/core/events.js';
 import type { Summary } from '../summary.js';
-import { clip, grouped, oneLine, plural } from '../text.js';
+import { grouped, lines, oneLine, plural } from '../text.js';
 import { crashText, explanationOf, mostTelling } from '../words.js';
 import { markup, nothing, type Html } from './markup.js';
 import { timeline } from './timeline.js';
@@ -43,7 +43,7 @@ export function findingCard(finding: FindingEvent): Html {
       <span class="pill ${finding.expected ? 'caught' : 'violation'}">${finding.verdict}</span>
       ${finding.target} <span class="cell">no. ${finding.number}</span>
     </h3>
-    <p class="what">${clip(explanationOf(finding), 4_000)}</p>
+    <p class="what">${lines(explanationOf(finding))}</p>
     <p class="where">${crashText(finding)}<br />Evidence: <code>${evidence}</code></p>
     ${timeline(finding)} ${replay(oneLine(finding.replay))}
   </article>`;

@@ -45,9 +45,8 @@ function targetTable(caption: string, rows: Row[], summary: Summary): Html {
     [
       { head: 'target' },
       { head: 'crash' },
-      { head: 'verdict' },
+      { head: 'verdict', wordy: true },
       { head: 'crashes', number: true },
-      { head: 'violations', number: true },
       { head: 'not measured', number: true },
       ...(withSteps ? [{ head: 'steps met', number: true }] : []),
       ...(withStates ? [{ head: 'crash states', number: true }] : []),
@@ -58,7 +57,6 @@ function targetTable(caption: string, rows: Row[], summary: Summary): Html {
       markup`<span class="whole">${placeText(row.target)}</span>`,
       markup`${pill(statusOf(row, summary))}<span class="cell">${said(row, summary)}</span>`,
       grouped(row.crashes),
-      grouped(row.violations),
       grouped(row.counts['not-measured'] + row.counts['harness-broken']),
       ...(withSteps ? [coverageText(row) ?? '–'] : []),
       ...(withStates ? [statesText(row) ?? '–'] : []),

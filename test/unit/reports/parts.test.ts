@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Histogram } from '../../../reports/histogram.js';
 import { OverTrials, shownAs } from '../../../reports/over-trials.js';
-import { clip, duration, grouped, oneLine, percent, wrap } from '../../../reports/text.js';
+import { clip, duration, grouped, lines, oneLine, percent, wrap } from '../../../reports/text.js';
 import { hostileText } from '../../support/events.js';
 
 describe('Histogram', () => {
@@ -92,6 +92,7 @@ describe('text', () => {
     // eslint-disable-next-line no-control-regex -- that is what must not be there
     const forbidden = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
     fc.assert(fc.property(anything, (text) => !forbidden.test(oneLine(text))));
+    expect(lines('a\u001b]0;x\u0007 \r\n  b\rc\u0000\n')).to.equal('a\nb\nc');
     expect(oneLine('\u001b[31mred\u001b[0m and\nblue\u0007')).to.equal('red and blue');
   });
 
