@@ -159,12 +159,21 @@ void Scene::add_write(const Op& op, const Recording& from, std::uint32_t index, 
   data.bytes = from.bytes(op);
   data.grow = grow;
   data.stale = profile_.stale && grow != kNone;
-  // Only blocks that are new come before the size: the part that overwrites old ones has no order.
-  const std::uint64_t old_end = (op.size_before + kPageSize - 1) / kPageSize * kPageSize;
-  if (profile_.size_after_data && grow != kNone && op.offset < old_end && old_end < end) {
+  // Only what is new comes before the size, or may hold other bytes: the part that overwrites old
+  // blocks has no order. POSIX knows no blocks but the device's.
+  const std::uint64_t block = profile_.journal ? kPageSize : profile_.sector;
+  const std::uint64_t old_end = (op.size_before + block - 1) / block * block;
+  if (grow != kNone && op.offset < old_end) {
+    if (old_end >= end) {
+      data.grow = kNone;
+      data.stale = false;
+      add_data(data, fate);
+      return;
+    }
     Pending inside = data;
     inside.length = old_end - op.offset;
     inside.grow = kNone;
+    inside.stale = false;
     add_data(inside, fate);
     data.offset = old_end;
     data.length = end - old_end;
@@ -178,7 +187,13 @@ void Scene::add_clone(const Op& op, std::uint32_t index, Fate fate) {
   if (frozen_count_ == frozen_.size()) frozen_.emplace_back();
   Frozen& frozen = frozen_[frozen_count_];
   frozen.image = inodes_[op.source].image;
-  frozen.changes.assign(inodes_[op.source].changes.begin(), inodes_[op.source].changes.end());
+  frozen.changes.clear();
+  for (const PendingId id : inodes_[op.source].changes) {
+    const Change change = pending_[id].change;
+    if (change == Change::kData || change == Change::kTruncate || change == Change::kClone) {
+      frozen.changes.push_back(id);
+    }
+  }
   frozen.whole = false;
   Pending p{.change = Change::kClone, .inode = op.inode, .op = index};
   p.length = op.length;

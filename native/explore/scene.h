@@ -129,7 +129,7 @@ class Scene {
   const NameTable* paths = nullptr;  // to know which directory a name is in
 
  private:
-  friend class Forward;
+  friend class Eager;
   struct Inode {
     std::shared_ptr<const Image> image;
     std::uint64_t size = 0;

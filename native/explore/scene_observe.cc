@@ -25,7 +25,7 @@ bool Scene::can_be_torn(const Pending& p) const {
   if (grow.forced || grow.chain == kNone) return !grow.forced;
   const Range rank = chains_[grow.chain].rank;
   if (rank.hi < grow.rank || rank.lo > grow.rank) return true;
-  // It could be only if a later size persisted.
+  // A read of it settled whether the size got there; it is torn only if a later size persisted.
   if (rank.hi == grow.rank) return false;
   const Pending& later = pending_[chains_[grow.chain].grows[grow.rank]];
   return journals_[later.level].hi >= later.need;
@@ -205,6 +205,11 @@ std::uint32_t Scene::observe(PendingId id, std::uint32_t from, std::uint32_t to,
     now.seen_to = std::max(to, known.seen_to);
   }
   const TearFamily& ways = family(id);
+  if (profile_.size_after_data && pending_[id].grow != kNone) {
+    // Nearly always known by now: who reads here has asked for the size.
+    const Pending& grow = pending_[pending_[id].grow];
+    if (!grow.forced && grow.chain != kNone) chain_reached(grow.chain, grow.rank);
+  }
   if (chooser_.replays(id, detail)) {
     const Chooser::Frame& frame = chooser_.replay(id, detail);
     const Chooser::Class& taken = chooser_.classes[frame.class_base + frame.taken];
