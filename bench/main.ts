@@ -3,6 +3,7 @@
  * measured side by side in one run; nothing here is asserted.
  */
 import { benchCommit } from './commit.js';
+import { benchDisk } from './disk.js';
 import { benchMemory } from './memory.js';
 import { benchTrials } from './trials.js';
 
@@ -10,6 +11,7 @@ const benches: Record<string, (argument: string | undefined) => Promise<unknown>
   trials: benchTrials,
   commit: benchCommit,
   memory: benchMemory,
+  disk: benchDisk,
 };
 
 const [name, argument] = process.argv.slice(2);

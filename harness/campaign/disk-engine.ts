@@ -42,6 +42,8 @@ export interface DiskOptions {
 
 export const defaultDiskCommits = 20;
 
+/** A state mostly waits for the kernel, so more of them than cores are under way. */
+const presentersPerJob = 2;
 /** Units in which a write can be torn. */
 const unit = 4096;
 /** With less time than this for a target on a file system, it is better not begun. */
@@ -227,7 +229,7 @@ class Search {
     const { target } = job;
     const presenters: Presenter[] = [];
     try {
-      for (let slot = 0; slot < context.jobs; slot++) {
+      for (let slot = 0; slot < context.jobs * presentersPerJob; slot++) {
         const folder = path.join(this.folder, `slot-${slot}`);
         mkdirSync(folder);
         const checker = createChecker(target, this.seed, folder);

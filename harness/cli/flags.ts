@@ -21,6 +21,7 @@ export interface RunFlags {
   fault?: string[];
   rig?: string[];
   fs?: string[];
+  diskFault?: string[];
   profile?: string[];
   states?: number;
   exhaustive?: boolean;

@@ -35,8 +35,15 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   // Recording takes seconds for each target and file system: only when asked for.
   const wantsDisk = flags.fs !== undefined || (flags.rig ?? config.rig).includes('disk');
   if (faults.includes('cut') && rigs.includes('disk') && wantsDisk) {
+    const [lying] = pick('disk fault', flags.diskFault ?? ['none'], ['none', 'lying-flush']);
+    // On a disk that lies nothing can hold: a target that does not break shows that the rig is blind.
+    const tried =
+      lying === 'none'
+        ? targets
+        : targets.map((one): Target => ({ ...one, id: `${one.id}+disk:lying-flush`, expect: 'caught' }));
     engines.push(
-      new DiskEngine(targets, {
+      new DiskEngine(tried, {
+        ...(lying === 'none' ? {} : { faults: { lyingFlush: true } }),
         fileSystems: flags.fs ?? fileSystemNames,
         commits: flags.commits ?? defaultDiskCommits,
         states: flags.states ?? null,

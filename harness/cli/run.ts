@@ -45,6 +45,11 @@ export function runCommand(): Command {
     .option('--rig <names>', 'folder, model, disk', list)
     .option('--fs <list>', 'file systems of rig disk: ext4,xfs,btrfs', list)
     .option(
+      '--disk-fault <names>',
+      'what is wrong with the disk of rig disk: lying-flush (must be caught)',
+      list,
+    )
+    .option(
       '--profile <names>',
       'promises of the storage model: posix, ext4-ordered, ext4-writeback, xfs, btrfs',
       list,

@@ -107,9 +107,9 @@ export function explainState(
   const where = epoch.step === null ? '' : `, after the step ${epoch.step}`;
   const text =
     epoch.pending.length === 0
-      ? `nothing was pending${where}: all that the disk had been told to keep was there`
+      ? `nothing was pending${where}: the disk held all that it had been told to keep`
       : lost.length === 0
-        ? `all ${kept.length} pending writes had arrived${where}`
+        ? `nothing was lost; not yet flushed, but on disk: ${some(kept)}${where}`
         : `lost: ${some(lost)}${kept.length === 0 ? '' : `; on disk: ${some(kept)}`}${where}`;
   return { text, timeline };
 }
