@@ -8,6 +8,7 @@ import {
   coverageText,
   explanationOf,
   headline,
+  loosestBound,
   meaning,
   mostTelling,
   placeText,
@@ -92,7 +93,7 @@ function table(title: string, rows: Row[], summary: Summary): string[] {
         grouped(unmeasured),
         coverageText(row) ?? '–',
         statesText(row) ?? '–',
-        row.upperBound === null ? '–' : percent(row.upperBound),
+        row.upperBound === null || row.upperBound > loosestBound ? '–' : percent(row.upperBound),
         escapeMarkdown(meaning(row, summary)),
       ];
       return `| ${cells.join(' | ')} |`;

@@ -7,6 +7,9 @@ import type { Row } from './summary-row.js';
 import type { Control, Summary } from './summary.js';
 import { grouped, percent, plural } from './text.js';
 
+/** A bound on a probability that is looser than this says nothing, and is not shown. */
+export const loosestBound = 0.5;
+
 /** The run's verdict; `unfinished` where its log has no end and nothing was violated yet. */
 export function verdictOf(summary: Summary): CampaignVerdict | 'unfinished' {
   if (summary.ended !== null) return summary.ended.verdict;
@@ -78,7 +81,10 @@ export function meaning(row: Row, summary: Summary): string {
       return `nothing was measured${because(row)}`;
     case 'held':
       if (row.explored?.exhaustive === true) return 'held in every crash state there can be';
-      if (row.upperBound !== null) return `held; violations ≤ ${percent(row.upperBound)}`;
+      if (row.upperBound !== null && row.upperBound <= loosestBound) {
+        return `held; violations ≤ ${percent(row.upperBound)}`;
+      }
+      if (row.upperBound !== null) return 'held, in few random crashes';
       return row.explored === null ? 'held wherever it was tried' : 'held in every crash state explored';
   }
 }
@@ -165,20 +171,31 @@ export function caveats(summary: Summary): string[] {
   const blind = [...faults]
     .filter((fault) => fault !== 'kill')
     .map((fault) => `${capital(faultWords[fault])} cannot show ${faultFacts[fault].blind}.`);
-  const bounds = summary.subjects.filter(({ upperBound }) => upperBound !== null);
-  const loosest = bounds.reduce((worst, { upperBound }) => Math.max(worst, upperBound ?? 0), 0);
-  const bound =
-    loosest > 0
-      ? [
-          `Zero violations in n random trials is not proof: it bounds their probability by 3/n with 95 % confidence, ` +
-            `here by ${percent(loosest)} for the target with the fewest trials.`,
-        ]
-      : [];
+  const bound = boundSentences(summary);
   const leftOut =
     summary.findingsLeftOut > 0
       ? [`${plural(summary.findingsLeftOut, 'finding')} more are in the run directory and not shown here.`]
       : [];
   return [...own, ...onlyKilled(summary, own), ...blind, ...bound, ...leftOut];
+}
+
+function boundSentences({ subjects }: Summary): string[] {
+  const bounds = subjects.flatMap(({ upperBound }) => upperBound ?? []);
+  const few = bounds.filter((bound) => bound > loosestBound).length;
+  const loosest = Math.max(0, ...bounds.filter((bound) => bound <= loosestBound));
+  return [
+    ...(loosest > 0
+      ? [
+          `Zero violations in n random trials is not proof: it bounds their probability by 3/n with 95 % confidence, ` +
+            `here by ${percent(loosest)} ${few > 0 ? 'or less for the other targets' : 'for the target with the fewest trials'}.`,
+        ]
+      : []),
+    ...(few > 0
+      ? [
+          `${plural(few, 'target')} met fewer than ${3 / loosestBound} random crashes: too few for a bound on the probability of a violation.`,
+        ]
+      : []),
+  ].reverse();
 }
 
 /** A kill leaves the page cache: what was not cut as well may lack every flush. */

@@ -67,7 +67,7 @@ function protocolChart({ backend, fault, targets, steps: allSteps }: Protocol, i
   const ends = steps.map(({ counts, hit }, i) => ({
     i,
     at: total(counts),
-    text: hit ? (total(counts) > 0 ? grouped(total(counts)) : 'in recovery') : 'never',
+    text: hit ? (total(counts) > 0 ? grouped(total(counts)) : 'met') : 'never',
     fill: hit ? 'var(--muted)' : 'var(--violation-ink)',
   }));
   const title = `${backend} under ${fault}`;

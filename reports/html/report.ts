@@ -4,7 +4,7 @@ import { faultFacts } from '../fault-facts.js';
 import { Histogram } from '../histogram.js';
 import type { Summary } from '../summary.js';
 import { clip, duration, grouped, oneLine, percent, plural } from '../text.js';
-import { caveats, controlSentence, headline, triedSentences, verdictOf } from '../words.js';
+import { caveats, controlSentence, headline, loosestBound, triedSentences, verdictOf } from '../words.js';
 import { crashesInProtocols, protocols, recoveryTimes } from './charts-protocol.js';
 import { verdictsOverTrials } from './charts.js';
 import { copyScript, findingsSection } from './findings.js';
@@ -133,7 +133,9 @@ function figures(summary: Summary): Html {
     (sum, { of }) => (sum === null || of === null ? null : sum + of),
     0,
   );
-  const bounds = subjects.flatMap(({ upperBound }) => upperBound ?? []);
+  const bounds = subjects.flatMap(({ upperBound }) =>
+    upperBound !== null && upperBound <= loosestBound ? [upperBound] : [],
+  );
   const recovery = new Histogram();
   for (const row of subjects) recovery.merge(row.recovery);
   const shown: Figure[] = [

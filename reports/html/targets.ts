@@ -68,7 +68,7 @@ function targetTable(caption: string, rows: Row[], summary: Summary): Html {
 /** What it means, without the word that is beside it. */
 function said(row: Row, summary: Summary): string {
   return clip(
-    meaning(row, summary).replace(/^(?:held;? |violated: |caught, |nothing was measured: )/, ''),
+    meaning(row, summary).replace(/^(?:held[;,]? |violated: |caught, |nothing was measured: )/, ''),
     300,
   );
 }
