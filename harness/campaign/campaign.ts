@@ -5,6 +5,7 @@ import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
 import { eventSchema, type FindingEvent, type Reporter, type RunEvent } from '../core/events.js';
 import type { CampaignVerdict } from '../core/verdict.js';
 import { findingSchema, replayLine, saveFinding } from '../store/findings.js';
+import { memoryScratch } from '../rigs/scratch.js';
 import { readEvents } from '../store/event-log.js';
 import { eventsFile, RunDir } from '../store/run-dir.js';
 import { version } from '../core/version.js';
@@ -63,6 +64,7 @@ export class Campaign {
     const started = performance.now();
     const dir = RunDir.open(options.runFolder, options.resume ? 'resume' : 'new');
     const workFolder = options.workFolder ?? path.join(options.runFolder, 'work');
+    const scratch = options.workFolder === null ? memoryScratch() : null;
     try {
       if (options.workFolder === null) mkdirSync(workFolder, { recursive: true });
       const emit = (event: RunEvent): void => {
@@ -74,7 +76,7 @@ export class Campaign {
       else emit(this.opening());
       dir.log.sync();
       for (const skipped of options.skipped) emit({ type: 'skipped', ...skipped });
-      await this.torture(this.context(emit, workFolder, dir));
+      await this.torture(this.context(emit, { workFolder, scratchFolder: scratch ?? workFolder }, dir));
       const end = this.closing(performance.now() - started);
       emit(end);
       dir.log.sync();
@@ -88,6 +90,7 @@ export class Campaign {
     } finally {
       dir.close();
       if (options.workFolder === null) rmSync(workFolder, { recursive: true, force: true });
+      if (scratch !== null) rmSync(scratch, { recursive: true, force: true });
     }
   }
 
@@ -139,13 +142,17 @@ export class Campaign {
     };
   }
 
-  private context(emit: (event: RunEvent) => void, workFolder: string, dir: RunDir): CampaignContext {
+  private context(
+    emit: (event: RunEvent) => void,
+    folders: Pick<CampaignContext, 'workFolder' | 'scratchFolder'>,
+    dir: RunDir,
+  ): CampaignContext {
     const { options } = this;
     return {
       seed: options.seed,
       shard: options.shard,
       runFolder: options.runFolder,
-      workFolder,
+      ...folders,
       jobs: options.jobs,
       tally: this.tally,
       done: this.done,

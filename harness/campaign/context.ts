@@ -40,8 +40,10 @@ export interface CampaignContext {
   readonly seed: number;
   readonly shard: Shard;
   readonly runFolder: string;
-  /** Folder for targets' files. */
+  /** Folder on a real file system for targets' files. */
   readonly workFolder: string;
+  /** Folder for what may as well live in memory. */
+  readonly scratchFolder: string;
   readonly jobs: number;
   readonly tally: Tally;
   /** Trials that an earlier part of a resumed run has done. */

@@ -55,7 +55,7 @@ function user(): Finding {
 }
 
 function programFinding({ program, for: what, pkg }: (typeof programs)[number]): Finding {
-  const found = (process.env['PATH'] ?? '')
+  const found = (process.env.PATH ?? '')
     .split(':')
     .concat('/usr/sbin', '/sbin')
     .some((folder) => existsSync(path.join(folder, program)));

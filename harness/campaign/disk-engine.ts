@@ -94,7 +94,7 @@ export class DiskEngine implements Engine {
         this.options.states,
         statesLeft === null ? null : Math.ceil(statesLeft / (left + 1)),
       );
-      // eslint-disable-next-line no-await-in-loop -- each job has all cores
+
       const explored = await this.job(context, job, firstIndex + number, performance.now() + millis, states);
       if (statesLeft !== null) statesLeft = Math.max(0, statesLeft - explored.states);
       this.end(context, job, explored);
@@ -233,7 +233,7 @@ class Search {
         const folder = path.join(this.folder, `slot-${slot}`);
         mkdirSync(folder);
         const checker = createChecker(target, this.seed, folder);
-        // eslint-disable-next-line no-await-in-loop -- they load the same image
+
         presenters.push(await Presenter.start(this.recording, checker, folder, unit));
       }
       return await explore({

@@ -49,7 +49,7 @@ interface Prepared {
 export class KillEngine implements Engine {
   readonly fault = 'kill';
   readonly rig = 'folder';
-  private readonly rigs = new Map<'plain' | 'reflink', Rig>();
+  private readonly rigs = new Map<string, Rig>();
 
   /** @param sweep which targets get a crash at every named step: one for each backend, all, or none */
   constructor(
@@ -123,12 +123,12 @@ export class KillEngine implements Engine {
   }
 
   private async rigFor(context: CampaignContext, target: Target): Promise<Rig> {
-    const needsImage =
-      target.kind === 'backend' && target.needsReflink && !reflinkAvailable(context.workFolder);
-    const kind = needsImage ? 'reflink' : 'plain';
+    const base = target.kind === 'backend' ? context.scratchFolder : context.workFolder;
+    const needsImage = target.kind === 'backend' && target.needsReflink && !reflinkAvailable(base);
+    const kind = `${base} ${needsImage ? 'image' : 'folder'}`;
     let rig = this.rigs.get(kind);
     if (rig === undefined) {
-      rig = needsImage ? new ReflinkImageRig(context.workFolder) : new FolderRig(context.workFolder);
+      rig = needsImage ? new ReflinkImageRig(base) : new FolderRig(base);
       await rig.prepare();
       this.rigs.set(kind, rig);
     }

@@ -22,7 +22,7 @@ export function positiveInteger(value: string): number {
 export function seed(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number > 0x7fffffff) {
-    throw new InvalidArgumentError(`a whole number from 0 to ${0x7fffffff} is needed.`);
+    throw new InvalidArgumentError(`a whole number from 0 to 2147483647 is needed.`);
   }
   return number;
 }

@@ -99,7 +99,7 @@ function commandTargets(flags: RunFlags, config: Config): CommandTarget[] {
   if (flags.setup !== undefined && flags.run !== undefined && flags.check !== undefined) {
     const { setup, run, check } = flags;
     if (flags.recoverTwice !== undefined && !['bytes', 'state'].includes(flags.recoverTwice)) {
-      throw new UsageError(`--recover-twice is bytes or state, not "${String(flags.recoverTwice)}"`);
+      throw new UsageError(`--recover-twice is bytes or state, not "${flags.recoverTwice}"`);
     }
     return [
       commandTarget(flags.name ?? 'program', {

@@ -45,5 +45,5 @@ export async function againInPrivateMounts(): Promise<number> {
 export function dieWithStarter(stop: () => void): void {
   if (process.channel === undefined) return;
   process.on('disconnect', stop);
-  process.channel?.unref();
+  process.channel.unref();
 }

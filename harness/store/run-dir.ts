@@ -2,6 +2,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { UsageError } from '../core/errors.js';
+import { startOf } from '../core/process-start.js';
 import { EventLog } from './event-log.js';
 
 export const eventsFile = 'events.jsonl';
@@ -43,16 +44,6 @@ export class RunDir {
   close(): void {
     this.log.close();
     rmSync(this.lock, { force: true });
-  }
-}
-
-/** The start of a process in clock ticks since boot: with its number, names it for good. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
   }
 }
 

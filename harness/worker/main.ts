@@ -89,7 +89,7 @@ for (let line = read(); line !== null; line = read()) {
   let reply: WorkerAnswer | { error: string };
   try {
     const job = JSON.parse(line) as WorkerJob;
-    // eslint-disable-next-line no-await-in-loop -- modules are loaded before the fork, one job at a time
+
     const workload = await loadWorkload(job.target.workloadModule ?? job.target.workload);
     // Before the fork: what is loaded here, every child has.
     workload.prepare?.(sizeOf(workload, job.target));

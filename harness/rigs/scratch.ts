@@ -1,0 +1,34 @@
+/**
+ * Where trials of our own heaps work when the user names no folder: in memory, where a trial takes a third of the
+ * time. A killed process loses nothing that its file system held, whichever that is.
+ */
+import { mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { startOf } from '../core/process-start.js';
+
+const memoryFolder = '/dev/shm';
+/** TMPFS_MAGIC of statfs(2). */
+const tmpfsMagic = 0x01021994;
+const leastBytes = 1024 ** 3;
+const prefix = 'plugpull-scratch-';
+
+/** A new folder in memory, or null where there is no room for one. Its name tells whose it is. */
+export function memoryScratch(): string | null {
+  try {
+    const { type, bavail, bsize } = statfsSync(memoryFolder);
+    if (type !== tmpfsMagic || bavail * bsize < leastBytes) return null;
+    sweep();
+    return mkdtempSync(path.join(memoryFolder, `${prefix}${process.pid}-${startOf(process.pid) ?? 0}-`));
+  } catch {
+    return null; // no such file system here: trials work on disk
+  }
+}
+
+/** Removes what controllers that were killed have left. */
+function sweep(): void {
+  for (const name of readdirSync(memoryFolder)) {
+    const owner = /^plugpull-scratch-(\d+)-(\d+)-/.exec(name);
+    if (owner === null || startOf(Number(owner[1])) === owner[2]) continue;
+    rmSync(path.join(memoryFolder, name), { recursive: true, force: true });
+  }
+}
