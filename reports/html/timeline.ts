@@ -18,17 +18,32 @@ const order = Object.keys(fates) as Fate[];
 
 /** Wider than this, the picture has no room for signs. */
 const mostSigns = 48;
+/** Lanes that are no files. */
 const commits = 'commits';
+const otherFiles = 'other files';
+const fileSystem = 'file system';
+const mostFiles = 10;
+/** With fewer operations than this the picture keeps its proportions. */
+const leastOperations = 8;
 
 export function timeline(finding: FindingEvent): Html {
   const entries = finding.timeline ?? [];
   if (entries.length === 0) return nothing;
-  const files = [...new Set(entries.flatMap(({ file }) => file ?? []))];
-  const lanes = [commits, ...files];
+  const named = [...new Set(entries.flatMap(({ file }) => file ?? []))];
+  const files = named.slice(0, mostFiles);
+  const changed = ({ kind }: TimelineEntry): boolean => kind === 'write' || kind === 'metadata';
+  const laneOf = (entry: TimelineEntry): string => {
+    if (entry.file !== undefined) return files.includes(entry.file) ? entry.file : otherFiles;
+    return changed(entry) ? fileSystem : commits;
+  };
+  const used = new Set(entries.map(laneOf));
+  const lanes = [commits, ...files, ...[otherFiles, fileSystem].filter((lane) => used.has(lane))];
   const of = (kind: TimelineEntry['kind']): (TimelineEntry & { i: number; lane: string })[] =>
-    entries.flatMap((entry, i) =>
-      entry.kind === kind ? [{ ...entry, i, lane: entry.file ?? commits }] : [],
-    );
+    entries.flatMap((entry, i) => (entry.kind === kind ? [{ ...entry, i, lane: laneOf(entry) }] : []));
+  // A flush of the whole device crosses all lanes.
+  const flushes = of('flush').filter(({ file }) => file !== undefined);
+  const deviceFlushes = of('flush').filter(({ file }) => file === undefined);
+  const cutAt = of('cut').at(-1)?.i ?? entries.length;
   const changes = [...of('write'), ...of('metadata')].map((entry) => ({
     ...entry,
     from: entry.i - 0.42,
@@ -41,19 +56,19 @@ export function timeline(finding: FindingEvent): Html {
   );
   const marked = [...of('step')].map(({ i, label }) => ({ i, label: oneLine(label) }));
   const count = (fate: Fate): number => changes.filter((change) => change.fate === fate).length;
-  const summary = order
-    .flatMap((fate) => (count(fate) > 0 ? [`${grouped(count(fate))} ${fate}`] : []))
-    .join(', ');
+  const summary =
+    order.flatMap((fate) => (count(fate) > 0 ? [`${grouped(count(fate))} ${fate}`] : [])).join(', ') ||
+    'nothing was pending';
   return figure({
     id: `timeline-${finding.number}`,
     title: 'What was on the medium when the power failed',
-    description: `${grouped(entries.length)} operations on ${files.join(', ')}, then the cut: ${summary}.`,
+    description: `${grouped(entries.length)} operations on ${lanes.slice(1).join(', ')}, then the cut: ${summary}.`,
     legend: legend([
       ...order.flatMap((fate): [string, string][] =>
         count(fate) > 0 ? [[fates[fate].colour, fates[fate].name]] : [],
       ),
-      ['var(--ink)', 'flush'],
-      ['var(--ack)', 'commit acked'],
+      ...(of('flush').length > 0 ? [['var(--ink)', 'flush'] as [string, string]] : []),
+      ...(of('ack').length > 0 ? [['var(--ack)', 'commit acked'] as [string, string]] : []),
     ]),
     draw: (width) => {
       const wide = width !== widths.narrow;
@@ -63,7 +78,7 @@ export function timeline(finding: FindingEvent): Html {
         marginRight: 16,
         marginTop: 18,
         marginBottom: 8,
-        x: { axis: null, domain: [-0.7, entries.length - 0.3] },
+        x: { axis: null, domain: [-0.7, Math.max(entries.length, leastOperations) - 0.3] },
         y: {
           type: 'band',
           domain: lanes,
@@ -94,7 +109,8 @@ export function timeline(finding: FindingEvent): Html {
                 }),
               ]
             : []),
-          Plot.tickX(of('flush'), {
+          Plot.ruleX(deviceFlushes, { x: 'i', stroke: 'currentColor', strokeWidth: 2, title: 'label' }),
+          Plot.tickX(flushes, {
             x: 'i',
             y: 'lane',
             stroke: 'currentColor',
@@ -124,8 +140,8 @@ export function timeline(finding: FindingEvent): Html {
             dy: -14,
             text: () => 'power cut',
             fill: 'var(--violation-ink)',
-            textAnchor: 'end',
-            dx: 6,
+            textAnchor: cutAt > 4 ? 'end' : 'start',
+            dx: cutAt > 4 ? 6 : -6,
           }),
         ],
       };

@@ -83,6 +83,31 @@ export function timelineFixture(text: (plain: string) => string = (plain) => pla
   ];
 }
 
+/** The same as a recorded disk sees it: only what was pending, and a part of it belongs to no file. */
+export function diskTimelineFixture(): TimelineEntry[] {
+  const page = 4096;
+  const at = { length: page, step: 'redo.commit.log-written' };
+  return [
+    {
+      kind: 'write',
+      label: 'page 17 of heap.log0',
+      file: 'heap.log0',
+      offset: 17 * page,
+      fate: 'lost',
+      ...at,
+    },
+    {
+      kind: 'metadata',
+      label: "8192 bytes of the file system's journal",
+      offset: 99 * page,
+      fate: 'kept',
+      ...at,
+    },
+    { kind: 'flush', label: 'flush of the device' },
+    { kind: 'cut', label: 'power cut' },
+  ];
+}
+
 /** Free texts that try to break out of every format. */
 export const hostileText =
   `<script>alert("x")</script><img src=x onerror=alert(1)> ]]> --> &lt; \u001b[31mred\u001b[0m \u001b]0;title\u0007 ` +
