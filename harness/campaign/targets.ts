@@ -20,8 +20,6 @@ export interface BackendSelection {
 
 /** Planted bugs that every default run must catch, so that a broken harness cannot report green. */
 const canaryCount = 3;
-/** The workload under which controls are tortured. */
-const controlWorkload = 'bank';
 
 export function backendTargets(selection: BackendSelection): BackendTarget[] {
   const backends = pick('backend', selection.backends, native.backends());
@@ -47,9 +45,15 @@ export function backendTargets(selection: BackendSelection): BackendTarget[] {
   if (selection.planted.length > 0) {
     return selection.planted.flatMap((name) => {
       const bug = pick('planted bug', [name], native.plantedBugs())[0];
+      const right = backends.filter((backend) => backend.failureAtomic);
       const broken =
-        bug?.subject === 'heap' ? backends : native.backends().filter((b) => b.name === bug?.subject);
-      return broken.flatMap((backend) => loads.map((load) => make(backend, load.name, name)));
+        bug?.subject !== 'heap'
+          ? native.backends().filter((backend) => backend.name === bug?.subject)
+          : selection.backends.length > 0
+            ? right
+            : right.slice(0, 1); // the heap is the same over all
+      const under = selection.workloads.length > 0 ? loads.map((load) => load.name) : [bug?.workload ?? ''];
+      return broken.flatMap((backend) => under.map((workload) => make(backend, workload, name)));
     });
   }
   const right = backends.filter((backend) => backend.failureAtomic);
@@ -71,7 +75,7 @@ function canaries(
   return backends
     .flatMap((backend) => {
       const bug = bugs.find((b) => b.subject === backend.name);
-      return bug === undefined || backend.needsReflink ? [] : [make(backend, controlWorkload, bug.name)];
+      return bug === undefined || backend.needsReflink ? [] : [make(backend, bug.workload, bug.name)];
     })
     .slice(0, canaryCount);
 }
