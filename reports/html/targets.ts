@@ -5,6 +5,7 @@ import { clip, duration, grouped, plural } from '../text.js';
 import {
   coverageText,
   meaning,
+  mostTelling,
   placeText,
   statesText,
   statusOf,
@@ -12,8 +13,12 @@ import {
   type Status,
 } from '../words.js';
 import { targetsCompared } from './charts.js';
+import { findingCard } from './findings.js';
 import { markup, nothing, type Html } from './markup.js';
 import { table } from './table.js';
+
+/** Findings of controls that are shown whole. */
+const mostCards = 40;
 
 const statusWords: Record<Status, string> = {
   held: 'held',
@@ -112,6 +117,7 @@ function matrices(summary: Summary): Html[] {
 export function controlsSection(summary: Summary): Html {
   const { controls } = summary;
   if (controls.length === 0) return nothing;
+  const caught = mostTelling(summary.expectedFindings).slice(0, mostCards);
   const first = (names: string[]): string => {
     const finding = summary.expectedFindings.find(({ target }) => names.includes(target));
     return finding === undefined ? '–' : clip(finding.explanation, 300);
@@ -140,5 +146,13 @@ export function controlsSection(summary: Summary): Html {
         first(rows.map(({ target }) => target.id)),
       ]),
     )}
+    ${
+      caught.length === 0
+        ? null
+        : markup`<details>
+          <summary>How ${caught.length === 1 ? 'it was' : 'they were'} caught</summary>
+          ${caught.map(findingCard)}
+        </details>`
+    }
   </section>`;
 }
