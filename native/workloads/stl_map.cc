@@ -1,5 +1,7 @@
 #include "native/workloads/stl_map.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -49,9 +51,11 @@ class Walk {
     const Offset offset = check_place(link);
     if (link->_M_parent != parent)
       broken("the node at " + std::to_string(offset) + " links to another parent");
-    const auto colour = static_cast<unsigned>(link->_M_color);
+    unsigned colour = 0;  // not read as an enumeration before it is known to be one
+    static_assert(sizeof colour == sizeof link->_M_color);
+    std::memcpy(&colour, &link->_M_color, sizeof colour);
     if (colour > 1) broken("the node at " + std::to_string(offset) + " has no colour");
-    const bool red = link->_M_color == std::_S_red;
+    const bool red = colour == std::_S_red;
 
     const int left = link->_M_left == nullptr ? 1 : black_height(link->_M_left, link, depth + 1);
     visit(link, offset);
