@@ -41,6 +41,7 @@ export async function mergeRuns(folders: string[], out: string, reporters: Repor
         target: target.id,
         fault: target.fault,
         rig: target.rig,
+        ...(target.fs === undefined ? {} : { fs: target.fs }),
         counts,
         ...(steps === undefined
           ? {}

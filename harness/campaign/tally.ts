@@ -35,7 +35,7 @@ export class Tally {
         break;
       case 'trial': {
         this.trials++;
-        const tally = this.of(event.target, event.fault, event.rig);
+        const tally = this.of(event.target, event.fault, event.rig, event.fs);
         tally.counts[event.verdict]++;
         if (tally.target.expect === 'hold') this.counts[event.verdict]++;
         if (event.verdict === 'held' && event.plan.mode === 'time') tally.randomHeld++;
@@ -46,7 +46,7 @@ export class Tally {
         break;
       }
       case 'states': {
-        const tally = this.of(event.target, event.fault, event.rig);
+        const tally = this.of(event.target, event.fault, event.rig, event.fs);
         addCounts(tally.counts, event.counts);
         if (tally.target.expect === 'hold') addCounts(this.counts, event.counts);
         for (const step of Object.keys(event.bySteps ?? {})) tally.hit.add(step);
@@ -59,21 +59,21 @@ export class Tally {
         this.skipped.push({ what: event.what, reason: event.reason });
         break;
       case 'target-ended':
-        this.of(event.target, event.fault, event.rig).ended = true;
+        this.of(event.target, event.fault, event.rig, event.fs).ended = true;
         break;
       default:
     }
   }
 
-  of(id: string, fault: FaultName, rig: string): TargetTally {
-    const found = this.targets.get(key(id, fault, rig));
+  of(id: string, fault: FaultName, rig: string, fs?: string): TargetTally {
+    const found = this.targets.get(key(id, fault, rig, fs));
     if (found === undefined) throw new Error(`target ${id} was never started under ${fault} on ${rig}`);
     return found;
   }
 
   private start(target: TargetSummary): void {
     this.faults.add(target.fault);
-    const id = key(target.id, target.fault, target.rig);
+    const id = key(target.id, target.fault, target.rig, target.fs);
     if (this.targets.has(id)) return; // a resumed run starts its targets again
     this.targets.set(id, {
       target,
@@ -104,8 +104,8 @@ export class Tally {
   }
 }
 
-function key(id: string, fault: string, rig: string): string {
-  return `${id}\u0000${fault}\u0000${rig}`;
+function key(id: string, fault: string, rig: string, fs = ''): string {
+  return [id, fault, rig, fs].join('\u0000');
 }
 
 export interface Conclusion {
@@ -126,18 +126,18 @@ export function conclude(tally: Tally, gateUpperBound: number | null): Conclusio
   if (held.length === 0 && tally.controls().length === 0) lower('not-measured', 'No target was tried.');
   for (const { target, counts, reasons } of held) {
     if (counts['harness-broken'] > 0) {
-      lower('harness-broken', `${target.id}: ${reasons.get('harness-broken') ?? 'the harness failed'}.`);
+      lower('harness-broken', `${nameOf(target)}: ${reasons.get('harness-broken') ?? 'the harness failed'}.`);
     }
     const missed = counts['not-measured'];
     if (counts.held + violationsIn(counts) === 0) {
       lower(
         'not-measured',
-        `${target.id}: nothing was measured (${reasons.get('not-measured') ?? 'no trial'}).`,
+        `${nameOf(target)}: nothing was measured (${reasons.get('not-measured') ?? 'no trial'}).`,
       );
     } else if (missed > counts.held) {
       lower(
         'not-measured',
-        `${target.id}: most trials measured nothing (${reasons.get('not-measured') ?? ''}).`,
+        `${nameOf(target)}: most trials measured nothing (${reasons.get('not-measured') ?? ''}).`,
       );
     }
   }
@@ -172,6 +172,10 @@ function gate(held: TargetTally[], bound: number, lower: (to: CampaignVerdict, w
         `by ${reached.toPrecision(2)}; ${Math.ceil(3 / bound)} are needed for ${bound}.`,
     );
   }
+}
+
+function nameOf({ id, fs }: TargetSummary): string {
+  return fs === undefined ? id : `${id} on ${fs}`;
 }
 
 /** A control backend need be caught under one of its workloads; a planted bug likewise. */
