@@ -46,7 +46,7 @@ async function rate(
     for (let slot = 0; slot < workers; slot++) {
       const own = path.join(folder, `w${workers}-${slot}`);
       mkdirSync(own);
-      // eslint-disable-next-line no-await-in-loop -- not what is measured
+
       presenters.push(await Presenter.start(recording, createChecker(target, seed, own), own, unit));
     }
     const explored = await explore({
@@ -94,7 +94,6 @@ async function naiveRate(recording: Recording, index: TraceIndex, folder: string
   let count = 0;
   try {
     for (const state of take(index, naiveStates)) {
-      /* eslint-disable no-await-in-loop -- one state after the other */
       const saved = path.join(own, 'saved');
       const image = path.join(own, 'image');
       await maker.save(state, saved);
@@ -106,7 +105,6 @@ async function naiveRate(recording: Recording, index: TraceIndex, folder: string
       await execa('umount', [mount]);
       millis += performance.now() - started;
       count++;
-      /* eslint-enable no-await-in-loop */
     }
   } finally {
     await checker.close();
@@ -130,7 +128,6 @@ async function plainLoop(fs: FileSystem, folder: string): Promise<number> {
     await hand.ask(`freeze ${mount}`);
     const started = performance.now();
     for (let done = 0; done < commits; done += 10) {
-      // eslint-disable-next-line no-await-in-loop -- commits follow each other
       await zygote.run({
         op: 'run',
         target: workerTarget(target),
@@ -141,7 +138,7 @@ async function plainLoop(fs: FileSystem, folder: string): Promise<number> {
         commits: 10,
         limits: { timeMs: 60_000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 },
       });
-      // eslint-disable-next-line no-await-in-loop -- as the recording does
+
       await hand.ask(`freeze ${mount}`);
     }
     return performance.now() - started;
@@ -158,7 +155,6 @@ export async function benchDisk(argument: string | undefined): Promise<unknown> 
   for (const name of (argument ?? 'ext4,xfs,btrfs').split(',')) {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'plugpull-bench-'));
     try {
-      /* eslint-disable no-await-in-loop -- nothing else may run beside a measurement */
       const fs = parseFileSystem(name);
       const plain = await plainLoop(fs, folder);
       const recording = await record({ target, seed, commits, fs, folder });
@@ -174,7 +170,6 @@ export async function benchDisk(argument: string | undefined): Promise<unknown> 
         plainLoopMillis: Math.round(plain),
         slowdown: Math.round((recording.millis / plain) * 100) / 100,
       };
-      /* eslint-enable no-await-in-loop */
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -52,7 +52,7 @@ function maskText(mask: boolean[]): string {
 }
 
 function parseMask(text: string): boolean[] {
-  return [...text]
+  return Array.from(text)
     .reverse()
     .flatMap((digit) => [0, 1, 2, 3].map((bit) => ((parseInt(digit, 16) >> bit) & 1) === 1));
 }

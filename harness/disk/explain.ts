@@ -130,7 +130,7 @@ function some(list: string[]): string {
 
 /** Output of a program that only makes names better: without it, places are called metadata. */
 async function ask(program: string, ...args: string[]): Promise<string> {
-  const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+  const env = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
   const asked = await execa(program, args, { reject: false, timeout: 20_000, env });
   return asked.exitCode === 0 ? asked.stdout : '';
 }

@@ -109,13 +109,18 @@ class Exploration {
     if (few) {
       this.complete = true;
       await this.pass(everything(epochs));
-      this.explored.exhaustive = this.complete && !this.over();
+      this.explored.exhaustive = this.wasComplete() && !this.over();
     }
     if (!(exhaustive && this.explored.exhaustive)) {
       await this.pass(randomRounds(epochs, this.options.seed, this.options.unit));
     }
     this.explored.millis = performance.now() - this.started;
     return this.explored;
+  }
+
+  /** Has every state since `complete` was set been looked at? */
+  private wasComplete(): boolean {
+    return this.complete;
   }
 
   private over(): boolean {
@@ -137,7 +142,7 @@ class Exploration {
           if (next.done === true) return;
           for (let first = 0; first < next.value.choices.length; first += atOnce) {
             const { epoch, choices } = next.value;
-            // eslint-disable-next-line no-await-in-loop -- one state after the other is what a presenter does
+
             await this.batch(presenter, epoch, choices.slice(first, first + atOnce));
           }
         }

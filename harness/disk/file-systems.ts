@@ -101,7 +101,7 @@ export async function makeImage(fs: FileSystem, image: string): Promise<void> {
   const made = await execa(program, [...args, image], {
     reject: false,
     timeout: 60_000,
-    env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+    env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
   });
   if (made.code === 'ENOENT') {
     throw new UnavailableError(`${program} is not installed`, `apt-get install ${fs.pkg}`);

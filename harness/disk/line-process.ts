@@ -100,7 +100,6 @@ export class LineProcess {
     const count = Number(await this.ask(line));
     const extents: MappedExtent[] = [];
     for (let i = 0; i < count; i++) {
-      // eslint-disable-next-line no-await-in-loop -- lines come one after the other
       const [physical = '', length = '', logical = '', ...file] = (await this.line()).split(' ');
       extents.push({
         physical: Number(physical),

@@ -43,7 +43,7 @@ export async function minimize(found: Violation, presenter: Presenter): Promise<
     for (let first = 0; first < missing.length && tries < maxTries; first += size) {
       const given = new Map<number, Fate>(best);
       for (const index of missing.slice(first, first + size)) given.set(index, null);
-      // eslint-disable-next-line no-await-in-loop -- each try depends on the one before
+
       const outcome = await attempt(given);
       if (!isViolation(outcome.verdict)) continue;
       best = given;

@@ -71,7 +71,6 @@ export class Presenter {
       if (mounted !== '') return [refused(mounted)];
       before?.(this.dir);
       for (let i = 0; i < times; i++) {
-        // eslint-disable-next-line no-await-in-loop -- the second recovery follows the first
         checks.push(await this.checker.check(this.dir, acked));
       }
     } finally {

@@ -1,0 +1,20 @@
+import { expect } from 'chai';
+import { fileSystemNames, parseFileSystem } from '../../../harness/disk/file-systems.js';
+import { UsageError } from '../../../harness/core/errors.js';
+
+describe('file systems of rig disk', () => {
+  it('takes mount options after a colon and mkfs options after another', () => {
+    expect(parseFileSystem('ext4').options).to.equal('noinit_itable');
+    const odd = parseFileSystem('ext4:data=writeback+noatime:-O ^has_journal');
+    expect(odd).to.include({ type: 'ext4', options: 'noinit_itable,data=writeback,noatime' });
+    expect(odd.mkfs.slice(-2)).to.deep.equal(['-O', '^has_journal']);
+    expect(odd.name).to.equal('ext4:data=writeback+noatime:-O ^has_journal');
+    expect(parseFileSystem('xfs::-m reflink=0').mkfs.slice(-2)).to.deep.equal(['-m', 'reflink=0']);
+  });
+
+  it('knows every name that it lists, and refuses others by name', () => {
+    for (const name of fileSystemNames) expect(parseFileSystem(name).type).to.equal(name);
+    expect(() => parseFileSystem('ntfs')).to.throw(UsageError, 'no file system "ntfs"');
+    expect(() => parseFileSystem('ext4:data=writeback noatime')).to.throw(UsageError);
+  });
+});

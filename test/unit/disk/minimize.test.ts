@@ -1,0 +1,86 @@
+import { expect } from 'chai';
+import { choicesText, parseChoices } from '../../../harness/disk/enumerate.js';
+import type { Violation } from '../../../harness/disk/exploration.js';
+import { minimize } from '../../../harness/disk/minimize.js';
+import type { Presenter, StateName } from '../../../harness/disk/presenter.js';
+import type { Epoch } from '../../../harness/disk/trace-index.js';
+import type { SubjectCheck } from '../../../harness/subjects/subject.js';
+
+const writes = 12;
+const epoch: Epoch = {
+  number: 4,
+  ackedFirst: 3,
+  ackedLast: 3,
+  pending: Array.from({ length: writes }, (_, id) => ({
+    id,
+    kind: 'write',
+    offset: id * 4096,
+    length: 8192,
+    acked: 3,
+    step: null,
+  })),
+  step: null,
+  hasAck: false,
+};
+
+/** A target that breaks exactly where `broken` says. */
+function presenterThat(broken: (kept: ReturnType<typeof parseChoices>) => boolean): {
+  presenter: Presenter;
+  tries: () => number;
+} {
+  let tries = 0;
+  const presenter = {
+    refresh: () => Promise.resolve(),
+    check: ({ choices }: StateName): Promise<SubjectCheck[]> => {
+      tries++;
+      const is = broken(parseChoices(choices));
+      return Promise.resolve([
+        {
+          outcome: is ? 'inconsistent' : 'consistent',
+          state: 3,
+          reason: is ? 'torn' : '',
+          log: '',
+          end: { exit: 0, signal: null, stopped: null },
+          millis: 0,
+        },
+      ]);
+    },
+  } as unknown as Presenter;
+  return { presenter, tries: () => tries };
+}
+
+function found(choices: string): Violation {
+  return {
+    epoch,
+    choices: parseChoices(choices),
+    acked: { first: 3, last: 3 },
+    judgement: { verdict: 'broken', reason: 'torn', recovered: 3 },
+    checks: [{} as SubjectCheck],
+  };
+}
+
+describe('minimizing a crash state', () => {
+  it('gives back all lost writes but the one that matters', async () => {
+    const { presenter, tries } = presenterThat((kept) => !kept.has(7));
+    const least = await minimize(found('-'), presenter);
+    expect(choicesText(least.choices)).to.equal('0,1,2,3,4,5,6,8,9,10,11');
+    expect(least.judgement.verdict).to.equal('broken');
+    expect(tries()).to.be.lessThan(60);
+  });
+
+  it('keeps two lost writes that matter only together', async () => {
+    const { presenter } = presenterThat((kept) => !kept.has(2) && !kept.has(9));
+    expect(choicesText((await minimize(found('-'), presenter)).choices)).to.equal('0,1,3,4,5,6,7,8,10,11');
+  });
+
+  it('heals torn writes that do not matter, and leaves the one that does', async () => {
+    const { presenter } = presenterThat((kept) => kept.get(5)?.[0] === false);
+    const least = await minimize(found('1:1,5:2,6:1'), presenter);
+    expect(choicesText(least.choices)).to.equal('0,1,2,3,4,5:2,6,7,8,9,10,11');
+  });
+
+  it('says so if the violation does not come back', async () => {
+    const { presenter } = presenterThat(() => false);
+    expect((await minimize(found('-'), presenter)).flaky).to.equal(true);
+  });
+});
