@@ -39,7 +39,8 @@ Audit audit_point(const Trace& trace, const ExploreOptions& options, std::uint32
     ++audit.subsets;
     if (!contents.insert(hash).second) return;
     files.paths = &names;
-    CrashView view(files, names, steps);
+    CrashView view(names, steps);
+    view.show(files);
     view.begin();
     audit.outcomes.insert(outcome(view, info));
   });

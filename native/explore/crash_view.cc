@@ -15,9 +15,9 @@ class CrashFile : public File {
   const std::string& path() const override { return view_.names_.at(name_); }
 
   std::size_t pread(Bytes out, std::uint64_t offset) override {
-    const std::uint64_t size = view_.scene_.size(inode_, offset, offset + out.size());
+    const std::uint64_t size = view_.scene_->size(inode_, offset, offset + out.size());
     const std::size_t n = size - offset;
-    if (n > 0) view_.scene_.read(inode_, offset, out.first(n));
+    if (n > 0) view_.scene_->read(inode_, offset, out.first(n));
     return n;
   }
 
@@ -36,13 +36,13 @@ class CrashFile : public File {
     if (size != before) perform({.kind = OpKind::kTruncate, .length = size, .size_before = before});
   }
 
-  std::uint64_t size() override { return view_.scene_.size(inode_, 0, ~std::uint64_t{0}); }
-  unsigned permissions() override { return view_.scene_.mode(inode_); }
+  std::uint64_t size() override { return view_.scene_->size(inode_, 0, ~std::uint64_t{0}); }
+  unsigned permissions() override { return view_.scene_->mode(inode_); }
   void chmod(unsigned permissions) override { perform({.kind = OpKind::kChmod, .mode = permissions}); }
 
   void clone_from(File& source) override {
     auto& from = dynamic_cast<CrashFile&>(source);
-    if (!view_.scene_.profile().reflink) throw OsError("FICLONE", path(), EOPNOTSUPP);
+    if (!view_.scene_->profile().reflink) throw OsError("FICLONE", path(), EOPNOTSUPP);
     need_writable("FICLONE");
     if (from.inode_ == inode_) return;
     perform({.kind = OpKind::kClone, .source = from.inode_, .other = from.name_, .length = from.size()});
@@ -51,6 +51,18 @@ class CrashFile : public File {
   void map_private(std::byte* at, std::size_t length) override {
     view_.pool_.make_accessible(at, length);
     fill({at, length});
+  }
+
+  void map_private_except(std::byte* at, std::size_t length,
+                          std::span<const std::uint32_t> replaced) override {
+    view_.pool_.make_accessible(at, length);
+    std::size_t from = 0;
+    for (const std::uint32_t page : replaced) {
+      const std::size_t to = std::min<std::size_t>(length, std::size_t{page} * kPageSize);
+      if (from < to) fill({at + from, to - from}, from);
+      from = std::max(from, to + kPageSize);
+    }
+    if (from < length) fill({at + from, length - from}, from);
   }
 
   void map_shared(std::byte* at, std::size_t length) override {
@@ -87,9 +99,9 @@ class CrashFile : public File {
     view_.perform(op);
   }
 
-  void fill(Bytes out) {
-    const std::size_t n = view_.scene_.size(inode_, 0, out.size());
-    if (n > 0) view_.scene_.read(inode_, 0, out.first(n));
+  void fill(Bytes out, std::uint64_t offset = 0) {
+    const std::size_t n = view_.scene_->size(inode_, offset, offset + out.size()) - offset;
+    if (n > 0) view_.scene_->read(inode_, offset, out.first(n));
     if (n < out.size()) std::memset(out.data() + n, 0, out.size() - n);
   }
 
@@ -105,12 +117,15 @@ void CrashView::begin() {
   done_.clear();
   shared_.clear();
   changed_ = false;
+  step_ = kNone;
 }
 
-void CrashView::perform(const Op& op) {
+void CrashView::perform(Op op) {
+  op.step = step_;
   done_.add(op);
   changed_ = changed_ || is_change(op.kind);
-  scene_.apply(done_.ops().back(), done_, static_cast<std::uint32_t>(done_.ops().size()), Scene::Fate::kKept);
+  scene_->apply(done_.ops().back(), done_, static_cast<std::uint32_t>(done_.ops().size()),
+                Scene::Fate::kKept);
 }
 
 void CrashView::write(InodeId inode, NameId path, ConstBytes in, std::uint64_t offset, bool mapped) {
@@ -119,19 +134,21 @@ void CrashView::write(InodeId inode, NameId path, ConstBytes in, std::uint64_t o
               .mapped = mapped,
               .inode = inode,
               .path = path,
+              .step = step_,
               .offset = offset,
-              .size_before = scene_.size(inode, 0, end)};
+              .size_before = scene_->size(inode, 0, end)};
   done_.add_write(op, in);
   changed_ = true;
-  scene_.apply(done_.ops().back(), done_, static_cast<std::uint32_t>(done_.ops().size()), Scene::Fate::kKept);
+  scene_->apply(done_.ops().back(), done_, static_cast<std::uint32_t>(done_.ops().size()),
+                Scene::Fate::kKept);
 }
 
 std::unique_ptr<File> CrashView::open(const std::string& path, OpenMode mode) {
   const NameId name = id(path);
-  InodeId inode = scene_.lookup(name);
+  InodeId inode = scene_->lookup(name);
   if (inode == kNone) {
     if (!mode.create) throw OsError("open", path, ENOENT);
-    inode = scene_.inode_count();
+    inode = scene_->inode_count();
     perform({.kind = OpKind::kCreate, .mode = mode.permissions, .inode = inode, .path = name});
   } else if (mode.create && mode.exclusive) {
     throw OsError("open", path, EEXIST);
@@ -141,18 +158,18 @@ std::unique_ptr<File> CrashView::open(const std::string& path, OpenMode mode) {
   return file;
 }
 
-bool CrashView::exists(const std::string& path) { return scene_.exists(id(path)); }
+bool CrashView::exists(const std::string& path) { return scene_->exists(id(path)); }
 
 void CrashView::rename(const std::string& from, const std::string& to) {
-  const InodeId inode = scene_.lookup(id(from));
+  const InodeId inode = scene_->lookup(id(from));
   if (inode == kNone) throw OsError("rename", from, ENOENT);
   if (from == to) return;
-  const bool replaces = scene_.exists(id(to));
+  const bool replaces = scene_->exists(id(to));
   perform({.kind = OpKind::kRename, .replaces = replaces, .inode = inode, .path = id(from), .other = id(to)});
 }
 
 void CrashView::unlink(const std::string& path) {
-  const InodeId inode = scene_.lookup(id(path));
+  const InodeId inode = scene_->lookup(id(path));
   if (inode == kNone) throw OsError("unlink", path, ENOENT);
   perform({.kind = OpKind::kUnlink, .inode = inode, .path = id(path)});
 }
@@ -166,7 +183,8 @@ std::unique_ptr<Reservation> CrashView::reserve(std::size_t size, std::byte* fix
 }
 
 void CrashView::note_step(std::string_view step) {
-  done_.add({.kind = OpKind::kStep, .step = steps_.id(step)});
+  step_ = steps_.id(step);
+  done_.add({.kind = OpKind::kStep, .step = step_});
 }
 
 void CrashView::ack(std::uint64_t commit) { perform({.kind = OpKind::kAck, .length = commit}); }

@@ -17,7 +17,9 @@ namespace plugpull {
 class CrashView : public Storage {
  public:
   // `names` and `steps` hold those of the recorded run; those of recovery are added.
-  CrashView(Scene& scene, NameTable& names, NameTable& steps) : scene_(scene), names_(names), steps_(steps) {}
+  CrashView(NameTable& names, NameTable& steps) : names_(names), steps_(steps) {}
+  // From now on shows states of `scene`, which outlives its use.
+  void show(Scene& scene) { scene_ = &scene; }
 
   std::unique_ptr<File> open(const std::string& path, OpenMode mode) override;
   bool exists(const std::string& path) override;
@@ -49,15 +51,16 @@ class CrashView : public Storage {
   };
 
   NameId id(const std::string& path);
-  void perform(const Op& op);
+  void perform(Op op);
   void write(InodeId inode, NameId path, ConstBytes in, std::uint64_t offset, bool mapped);
 
-  Scene& scene_;
+  Scene* scene_ = nullptr;
   NameTable& names_;
   NameTable& steps_;
   MemoryPool pool_;
   Recording done_;
   bool changed_ = false;
+  NameId step_ = kNone;  // passed last
   std::vector<SharedMapping> shared_;
 };
 

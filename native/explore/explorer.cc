@@ -12,15 +12,15 @@ Explorer::Explorer(const Trace& trace, ExploreOptions options)
       profile_(options.profile != nullptr ? *options.profile : *profile_by_name("posix")),
       families_(options.tear, options.random_tears),
       names_(trace.paths),
-      steps_(trace.steps) {
+      steps_(trace.steps),
+      view_(names_, steps_) {
   begin_scene();
 }
 
 void Explorer::begin_scene() {
-  view_.reset();
   scene_ = std::make_unique<Scene>(profile_, families_, chooser_);
   scene_->paths = &names_;
-  view_ = std::make_unique<CrashView>(*scene_, names_, steps_);
+  view_.show(*scene_);
   at_ = 0;
 }
 
@@ -40,6 +40,29 @@ void Explorer::go_to(std::uint32_t point) {
   }
   scene_->fold();
   scene_->record_undo(true);
+  parts_ = {{0, 0, 1, &trace_.recording}};
+}
+
+const Explorer::Part* Explorer::part_of(const Pending& change) const {
+  for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
+    if (part->level == change.level && change.op > part->first) return &*part;
+  }
+  return nullptr;
+}
+
+const Recording* Explorer::recording_of(const Pending& change) const {
+  const Part* part = part_of(change);
+  return part == nullptr ? nullptr : part->recording;
+}
+
+std::uint32_t Explorer::index_of(const Pending& change) const {
+  const Part* part = part_of(change);
+  return part == nullptr ? 0 : change.op - part->first - 1;
+}
+
+unsigned Explorer::cut_of(const Pending& change) const {
+  const Part* part = part_of(change);
+  return part == nullptr ? 0 : part->cut;
 }
 
 std::int64_t Explorer::acked_at(std::uint32_t point) const {
@@ -68,8 +91,8 @@ std::vector<std::uint32_t> Explorer::points() const {
 }
 
 unsigned Explorer::run(const Check& check, const StateInfo& info) {
-  view_->begin();
-  return check(*view_, info);
+  view_.begin();
+  return check(view_, info);
 }
 
 void Explorer::count(const StateInfo& info, unsigned verdict) {

@@ -97,10 +97,17 @@ class Explorer {
 
   // The scene at the point visited last, for reports.
   Scene& scene() { return *scene_; }
+  // Where a change of the scene comes from: its recording (the run's, or one of a recovery), its place there,
+  // and the number of the cut that could undo it. nullptr: it is recovery's own, since the last cut.
+  const Recording* recording_of(const Pending& change) const;
+  std::uint32_t index_of(const Pending& change) const;
+  unsigned cut_of(const Pending& change) const;
+  const NameTable& names() const { return names_; }
+  const NameTable& steps() const { return steps_; }
   const Trace& trace() const { return trace_; }
   const ExploreOptions& options() const { return options_; }
   Chooser& chooser() { return chooser_; }
-  CrashView& view() { return *view_; }
+  CrashView& view() { return view_; }
   // Brings the scene to the point after `point` operations.
   void go_to(std::uint32_t point);
   // Path of the state visited last (or being visited).
@@ -115,7 +122,16 @@ class Explorer {
     std::uint32_t until;  // the crash fell after it only if nothing later persisted
   };
 
+  // Operations that the scene has taken in, after `first` others of the same level.
+  struct Part {
+    std::uint8_t level;
+    std::uint32_t first;
+    unsigned cut;
+    const Recording* recording;
+  };
+
   void begin_scene();
+  const Part* part_of(const Pending& change) const;
   unsigned run(const Check& check, const StateInfo& info);
   bool visit(const StateInfo& info);
   void count(const StateInfo& info, unsigned verdict);
@@ -139,8 +155,9 @@ class Explorer {
   NameTable names_;
   NameTable steps_;
   std::unique_ptr<Scene> scene_;
-  std::unique_ptr<CrashView> view_;
+  CrashView view_;        // the same object for all scenes
   std::uint32_t at_ = 0;  // operations the scene has taken in
+  std::vector<Part> parts_;
   StatePath current_;
   std::uint32_t floor_ = 0;  // decisions that belong to earlier cuts
   // During explore():

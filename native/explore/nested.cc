@@ -6,14 +6,14 @@
 namespace plugpull {
 
 void Explorer::nest(const StateInfo& info, std::size_t mark) {
-  if (info.cuts > options_.nested || !view_->changed() || result_.stopped) return;
+  if (info.cuts > options_.nested || !view_.changed() || result_.stopped) return;
   nest_in(info, mark, false);
 }
 
 // The scene is as it was for the state visited last, at `mark` before anything of that state.
 void Explorer::nest_in(const StateInfo& info, std::size_t mark, bool kill) {
   if (done_.size() <= info.cuts) done_.resize(info.cuts + 1);
-  view_->swap_done(done_[info.cuts]);
+  view_.swap_done(done_[info.cuts]);
   const std::uint32_t outer_floor = floor_;
   const Chooser::Policy policy = chooser_.policy;
   const StatePath outer = current_;
@@ -27,6 +27,7 @@ void Explorer::nest_in(const StateInfo& info, std::size_t mark, bool kill) {
   scene_->rewind(mark);
   for (const Chooser::Frame& frame : decided) scene_->decide(frame);
   if (!kill) scene_->begin_level();
+  parts_.push_back({scene_->level(), kill ? info.point : 0, info.cuts + 1, &done_[info.cuts]});
   floor_ = floor;
   chooser_.policy = Chooser::Policy::kFirst;
 
@@ -59,6 +60,7 @@ void Explorer::nest_in(const StateInfo& info, std::size_t mark, bool kill) {
     scene_->apply(op, done_[info.cuts], number, Scene::Fate::kOpen);
   }
 
+  parts_.pop_back();
   chooser_.truncate(floor);
   chooser_.policy = policy;
   floor_ = outer_floor;
@@ -106,6 +108,7 @@ unsigned Explorer::replay(const StatePath& path, const Check& check) {
   current_.cuts.clear();
   StateInfo info{.acked = acked_at(path.cuts[0].point), .point = path.cuts[0].point};
   unsigned verdict = 0;
+  std::size_t given = 0;
   for (std::size_t i = 0; i < path.cuts.size(); ++i) {
     const StatePath::Cut& cut = path.cuts[i];
     current_.cuts.push_back({.point = cut.point, .kill = cut.kill});
@@ -113,11 +116,16 @@ unsigned Explorer::replay(const StatePath& path, const Check& check) {
     scene_->see_all = cut.kill;
     verdict = run(check, info);
     scene_->see_all = false;
-    if (i + 1 == path.cuts.size()) break;
+    given += cut.taken.size();
+    const bool last = i + 1 == path.cuts.size();
+    if (chooser_.depth() < given || (!last && chooser_.depth() > given)) {
+      throw std::invalid_argument("the path does not fit this trace: recovery decided other things");
+    }
+    if (last) break;
 
     if (done_.size() <= info.cuts) done_.resize(info.cuts + 1);
     Recording& done = done_[info.cuts];
-    view_->swap_done(done);
+    view_.swap_done(done);
     const std::vector<Chooser::Frame> decided(chooser_.frames().begin() + floor_, chooser_.frames().end());
     current_.cuts.back().taken.clear();
     for (const auto& frame : decided) current_.cuts.back().taken.push_back(frame.taken);
@@ -125,6 +133,7 @@ unsigned Explorer::replay(const StatePath& path, const Check& check) {
     scene_->rewind(mark);
     for (const Chooser::Frame& frame : decided) scene_->decide(frame);
     if (!cut.kill) scene_->begin_level();
+    parts_.push_back({scene_->level(), cut.kill ? info.point : 0, info.cuts + 1, &done});
     const std::uint32_t next = path.cuts[i + 1].point;
     if (next > done.ops().size()) {
       throw std::invalid_argument("the path does not fit: recovery did " + std::to_string(done.ops().size()) +

@@ -160,7 +160,7 @@ TEST_CASE("heaps: no outcome is lost, and a hundredth of the states is enough") 
             const unsigned verdict = run.check(view, info);
             return static_cast<unsigned>(mix(std::hash<std::string>()(run.reason) ^ verdict));
           },
-          3'000);
+          30'000);
       if (!audit.complete) continue;
       CHECK(audit.missed.empty());
       CHECK(audit.invented.empty());
@@ -171,6 +171,7 @@ TEST_CASE("heaps: no outcome is lost, and a hundredth of the states is enough") 
     CHECK(of_backend > 0);
   }
   MESSAGE(subsets << " combinations, " << lazy << " lazy states");
+  CHECK(subsets / lazy >= 100);
 }
 
 TEST_CASE("recovery that reads little: a hundred times fewer states than combinations") {
