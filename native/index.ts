@@ -75,7 +75,10 @@ export interface PlantedBugInfo {
   name: string;
   subject: string;
   figureClass: number;
-  seenBy: 'kill' | 'cut';
+  /** What can show it; `error`: only an error or short write injected into storage. */
+  seenBy: 'kill' | 'cut' | 'error';
+  /** A workload that shows it. */
+  workload: string;
   summary: string;
 }
 

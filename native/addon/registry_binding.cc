@@ -37,7 +37,8 @@ Napi::Value planted_bugs(const Napi::CallbackInfo& info) {
     entry.Set("name", string(env, bug.name));
     entry.Set("subject", string(env, bug.subject));
     entry.Set("figureClass", Napi::Number::New(env, bug.figure_class));
-    entry.Set("seenBy", string(env, bug.seen_by == SeenBy::kKill ? "kill" : "cut"));
+    entry.Set("seenBy", string(env, seen_by_name(bug.seen_by)));
+    entry.Set("workload", string(env, bug.workload));
     entry.Set("summary", string(env, bug.summary));
     result.Set(result.Length(), entry);
   }

@@ -1,5 +1,6 @@
 #include "native/fams/copy.h"
 
+#include <algorithm>
 #include <array>
 
 #include "native/fams/creation.h"
@@ -29,7 +30,7 @@ class Copy final : public MappedHeap {
       const auto file = open_temporary(storage_, options_.path);
       file->truncate(options_.size + kPageSize);
       write_footer(*file, {0, options_.size}, options_.identity);
-      file->sync();
+      if (!has(Bug::kCopyCreationNotSynced)) file->sync();
     }
     step("copy.create.written");
     storage_.rename(temporary_name(options_.path), options_.path);
@@ -40,6 +41,9 @@ class Copy final : public MappedHeap {
   }
 
   void open() {
+    if (has(Bug::kCopyFinishesRename) && storage_.exists(temporary_name(options_.path))) {
+      storage_.rename(temporary_name(options_.path), options_.path);
+    }
     attach();
     // The name may have been changed by a commit that was cut: what was seen must stay.
     storage_.sync_directory(directory_of(options_.path));
@@ -49,27 +53,40 @@ class Copy final : public MappedHeap {
  protected:
   void write_commit(Captured& captured) override {
     const Change change = capture();
-    const std::string temporary = temporary_name(options_.path);
     {
-      const auto file = open_temporary(storage_, options_.path);
+      const auto file = open_target();
       step("copy.commit.opened");
       // Straight from the heap: the page cache is the copy.
-      write_all(*file, ConstBytes(base_, change.size), 0);
+      const std::size_t first = has(Bug::kCopyInPlace) ? kPageSize : 0;
+      write_all(*file, ConstBytes(base_, first), 0);
+      if (first > 0) step("copy.commit.pages-written");
+      const std::size_t last =
+          has(Bug::kCopyGrowthCut) ? std::min(change.size, committed_size_) : change.size;
+      write_all(*file, ConstBytes(base_, last).subspan(first), first);
       captured();
       step("copy.commit.pages-written");
       write_footer(*file, {sequence_ + 1, change.size}, options_.identity);
       step("copy.commit.written");
-      file->sync();
+      if (!has(Bug::kCopyDataNotSynced)) file->sync();
       step("copy.commit.synced");
     }
-    storage_.rename(temporary, options_.path);
+    if (!has(Bug::kCopyInPlace) && !has(Bug::kCopyRenamedFirst)) {
+      storage_.rename(temporary_name(options_.path), options_.path);
+    }
     step("copy.commit.renamed");
-    storage_.sync_directory(directory_of(options_.path));
+    if (!has(Bug::kCopyDirectoryNotSynced)) storage_.sync_directory(directory_of(options_.path));
     step("copy.commit.directory-synced");
     committed(change, change.size / kPageSize);
   }
 
  private:
+  std::unique_ptr<File> open_target() {
+    if (has(Bug::kCopyInPlace)) return storage_.open(options_.path, {});
+    auto file = open_temporary(storage_, options_.path);
+    if (has(Bug::kCopyRenamedFirst)) storage_.rename(temporary_name(options_.path), options_.path);
+    return file;
+  }
+
   void attach() {
     const auto file = open_heap_file(storage_, options_.path, false);
     const auto footer = read_footer(*file, options_.identity);

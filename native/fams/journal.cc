@@ -15,13 +15,13 @@
 namespace plugpull {
 namespace {
 
-constexpr std::array<std::string_view, 16> kSteps = {
-    "journal.create.written",        "journal.create.entries-synced", "journal.create.named",
-    "journal.create.name-synced",    "journal.commit.captured",       "journal.commit.record-written",
-    "journal.commit.record-synced",  "journal.commit.page-written",   "journal.commit.footer-written",
-    "journal.commit.heap-synced",    "journal.commit.reset",          "journal.recover.record-synced",
-    "journal.recover.pages-written", "journal.recover.heap-synced",   "journal.recover.reset",
-    "journal.recover.mapped"};
+constexpr std::array<std::string_view, 17> kSteps = {
+    "journal.create.written",       "journal.create.entries-synced",  "journal.create.named",
+    "journal.create.name-synced",   "journal.commit.captured",        "journal.commit.record-written",
+    "journal.commit.record-synced", "journal.commit.page-written",    "journal.commit.footer-written",
+    "journal.commit.heap-synced",   "journal.commit.reset",           "journal.recover.record-synced",
+    "journal.recover.page-written", "journal.recover.footer-written", "journal.recover.heap-synced",
+    "journal.recover.reset",        "journal.recover.mapped"};
 
 std::string journal_name(const std::string& path) { return path + ".journal"; }
 
@@ -43,7 +43,7 @@ class Journal final : public MappedHeap {
     step("journal.create.entries-synced");
     storage_.rename(temporary_name(options_.path), options_.path);
     step("journal.create.named");
-    sync_directory_chain(storage_, directory_of(options_.path));
+    if (!has(Bug::kJournalDirectoryNotSynced)) sync_directory_chain(storage_, directory_of(options_.path));
     step("journal.create.name-synced");
     attach(options_.size, 0);
   }
@@ -75,23 +75,20 @@ class Journal final : public MappedHeap {
     const Change change = capture();
     writer_.capture(change.pages, base_);
     captured();
+    if (has(Bug::kJournalResizedFirst)) follow_size(change.size, change.cut);
     step("journal.commit.captured");
     wipe_rest_of_record();
     const std::uint64_t next = sequence_ + 1;
     writer_.seal({.generation = next, .sequence = next, .size = change.size, .cut = change.cut},
                  options_.identity);
+    if (has(Bug::kJournalInPlaceFirst)) write_in_place(change);
     write_all(*journal_, writer_.bytes(), 0);
     step("journal.commit.record-written");
-    journal_->datasync();
+    if (!has(Bug::kJournalRecordNotSynced)) journal_->datasync();
     step("journal.commit.record-synced");
-    follow_size(change.size, change.cut);
-    for (std::size_t i = 0; i < change.pages.size(); ++i) {
-      write_all(*file_, writer_.page(i), std::uint64_t{change.pages[i]} * kPageSize);
-      step("journal.commit.page-written");
-    }
-    write_footer(*file_, {next, change.size}, options_.identity);
-    step("journal.commit.footer-written");
-    file_->datasync();
+    if (has(Bug::kJournalResetFirst)) reset();
+    write_in_place(change);
+    if (!has(Bug::kJournalHeapNotSynced)) file_->datasync();
     step("journal.commit.heap-synced");
     reset();
     step("journal.commit.reset");
@@ -115,6 +112,18 @@ class Journal final : public MappedHeap {
     start(sequence);
   }
 
+  void write_in_place(const Change& change) {
+    follow_size(change.size, change.cut);
+    for (std::size_t i = 0; i < change.pages.size(); ++i) {
+      const std::byte* live = page(change.pages[i]);
+      const ConstBytes from = has(Bug::kJournalFromMemory) ? ConstBytes(live, kPageSize) : writer_.page(i);
+      write_all(*file_, from, std::uint64_t{change.pages[i]} * kPageSize);
+      step("journal.commit.page-written");
+    }
+    write_footer(*file_, {sequence_ + 1, change.size}, options_.identity);
+    step("journal.commit.footer-written");
+  }
+
   // The end of the file after this commit's growth and shrinkage: behind `cut` nothing
   // old is left. The footer is written afterwards.
   void follow_size(std::uint64_t size, std::uint64_t cut) {
@@ -128,8 +137,10 @@ class Journal final : public MappedHeap {
   // durable before: else a second crash could find half of it here and none of it there.
   void recover(const Record& record) {
     const RecordHeader& header = record.header;
+    if (has(Bug::kJournalRecoverySkipped) && footer_names(header.sequence)) return;
     journal_->datasync();
     step("journal.recover.record-synced");
+    if (has(Bug::kJournalRecoveryResetsFirst)) reset();
     follow_size(header.size, header.cut);
     std::array<std::byte, kPageSize> page;
     for (std::size_t i = 0; i < record.entries.size(); ++i) {
@@ -137,9 +148,10 @@ class Journal final : public MappedHeap {
         throw OsError("pread", journal_->path(), EIO);
       }
       write_all(*file_, page, record.entries[i].page * kPageSize);
+      step("journal.recover.page-written");
     }
     write_footer(*file_, {header.sequence, header.size}, options_.identity);
-    step("journal.recover.pages-written");
+    step("journal.recover.footer-written");
     file_->datasync();
     step("journal.recover.heap-synced");
     reset();
@@ -150,6 +162,11 @@ class Journal final : public MappedHeap {
   void reset() {
     const std::array<std::byte, kSector> zeros{};
     write_all(*journal_, zeros, 0);
+  }
+
+  bool footer_names(std::uint64_t sequence) {
+    const auto footer = read_footer(*file_, options_.identity);
+    return footer && footer->sequence == sequence;
   }
 
   // See RedoLog::prepare.

@@ -78,6 +78,7 @@ class MappedHeap : public Backend {
   void committed(const Change& change, std::size_t pages_written);
   [[noreturn]] void refuse(const char* operation, int error) const;
   void fail(std::exception_ptr error) { failure_ = std::move(error); }
+  // Is this bug planted here?
   bool has(Bug bug) const noexcept { return options_.planted.has(bug); }
 
   Storage& storage_;

@@ -70,13 +70,31 @@ bool read_table(File& log, const FirstSector& sector, std::uint64_t seed, std::v
 }
 
 bool pages_are_whole(File& log, std::uint64_t offset, std::uint64_t seed,
-                     const std::vector<RecordEntry>& entries) {
+                     std::span<const RecordEntry> entries) {
   std::array<std::byte, kPageSize> page;
   for (const RecordEntry& entry : entries) {
     if (read_all(log, page, offset) != kPageSize || hash64(page, seed) != entry.hash) return false;
     offset += kPageSize;
   }
   return true;
+}
+
+// The entries whose pages are verified: all of them.
+std::span<const RecordEntry> verified(const std::vector<RecordEntry>& entries, const PlantedBugs& bugs) {
+  const std::span<const RecordEntry> all = entries;
+  if (bugs.has(Bug::kRedoRecordUnchecked) || bugs.has(Bug::kJournalTornAccepted)) return {};
+  if (bugs.has(Bug::kRedoFirstPageChecked)) return all.first(std::min<std::size_t>(all.size(), 1));
+  return all;
+}
+
+// Planted: takes the generation and sequence to expect from what is there.
+void expect_what_is_there(File& log, std::uint32_t position, std::uint64_t& generation,
+                          std::uint64_t& sequence) {
+  RecordHeader header;
+  const Bytes out(reinterpret_cast<std::byte*>(&header), sizeof header);
+  if (read_all(log, out, std::uint64_t{position} * kPageSize) != out.size() || header.magic != kMagic) return;
+  generation = header.generation;
+  sequence = header.sequence;
 }
 
 bool is_sensible(const Record& record) {
@@ -155,7 +173,8 @@ Bytes RecordWriter::front() { return {buffer_.get(), kPageSize}; }
 ConstBytes RecordWriter::bytes_with_front() const { return {buffer_.get(), (1 + pages()) * kPageSize}; }
 
 RecordState read_record(File& log, std::uint32_t position, std::uint64_t generation, std::uint64_t sequence,
-                        std::uint64_t identity, const PlantedBugs&, Record& record) {
+                        std::uint64_t identity, const PlantedBugs& bugs, Record& record) {
+  if (bugs.has(Bug::kRedoStaleRecordAccepted)) expect_what_is_there(log, position, generation, sequence);
   const FirstSector sector = read_first_sector(log, position, generation, sequence, identity);
   if (sector.damaged) throw_damaged(log, position, "its header is damaged");
   if (!sector.whole) return RecordState::kEnd;
@@ -165,7 +184,7 @@ RecordState read_record(File& log, std::uint32_t position, std::uint64_t generat
   record.pages = record.first_page + sector.header.count;
   const std::uint64_t pages_at = (std::uint64_t{position} + record.first_page) * kPageSize;
   if (!read_table(log, sector, seed, record.entries) ||
-      !pages_are_whole(log, pages_at, seed, record.entries)) {
+      !pages_are_whole(log, pages_at, seed, verified(record.entries, bugs))) {
     // A torn write is the last one. What comes after it cannot have been written yet.
     const auto next = static_cast<std::uint32_t>(position + record.pages);
     const FirstSector after = read_first_sector(log, next, generation, sequence + 1, identity);

@@ -4,17 +4,16 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
 #include <iterator>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "native/fams/creation.h"
 #include "native/fams/mapped_heap.h"
 #include "native/fams/redo_log.h"
 #include "native/fams/redo_recovery.h"
 #include "native/fams/step.h"
+#include "native/fams/worker.h"
 #include "native/storage/error.h"
 #include "native/storage/io.h"
 
@@ -35,7 +34,6 @@ constexpr std::array<std::string_view, 16> kSteps = {
 class Redo final : public MappedHeap {
  public:
   using MappedHeap::MappedHeap;
-  ~Redo() override { stop_applier(); }
 
   void create() {
     check_creation(storage_, options_);
@@ -46,6 +44,7 @@ class Redo final : public MappedHeap {
                            .first = 1,
                            .base_size = options_.size,
                            .log_pages = std::max(asked, kLeastLogPages)};
+    if (has(Bug::kRedoNamedBeforeLogs)) name_too_early();
     for (int i = 0; i < 2; ++i) {
       logs_[i].emplace(storage_.open(log_name(options_.path, i), {.create = true, .truncate = true}),
                        options_.identity);
@@ -66,7 +65,7 @@ class Redo final : public MappedHeap {
     step("redo.create.entries-synced");
     storage_.rename(temporary_name(options_.path), options_.path);
     step("redo.create.named");
-    sync_directory_chain(storage_, directory_of(options_.path));
+    if (!has(Bug::kRedoDirectoryNotSynced)) sync_directory_chain(storage_, directory_of(options_.path));
     step("redo.create.name-synced");
     reserve(options_.size);
     map(*file_, options_.size, options_.size);
@@ -74,10 +73,10 @@ class Redo final : public MappedHeap {
   }
 
   void open() {
-    file_ = open_heap_file(storage_, options_.path, !options_.read_only);
-    for (int i = 0; i < 2; ++i) {
-      logs_[i].emplace(open_log(storage_, options_.path, i, !options_.read_only), options_.identity);
-    }
+    const bool write = !options_.read_only || has(Bug::kRedoRecoveryErasesLog);
+    file_ = open_heap_file(storage_, options_.path, write);
+    for (int i = 0; i < 2; ++i)
+      logs_[i].emplace(open_log(storage_, options_.path, i, write), options_.identity);
     const RecoveredLogs found = recover_logs(*logs_[0], *logs_[1], options_.planted);
     step("redo.recover.log-read");
     active_ = found.newest;
@@ -89,12 +88,13 @@ class Redo final : public MappedHeap {
     apply_pending_ = found.other_pending;
     reserve(active().content().size);
     map_recovered(found.from_file(*file_, active(), other()));
+    if (has(Bug::kRedoRecoveryErasesLog)) active().erase();
     step("redo.recover.mapped");
     start(active().next_sequence() - 1);
   }
 
   void close() override {
-    stop_applier();
+    applier_.stop();
     MappedHeap::close();
     for (auto& log : logs_) log.reset();
     file_.reset();
@@ -102,9 +102,10 @@ class Redo final : public MappedHeap {
 
  protected:
   void write_commit(Captured& captured) override {
-    const Change change = capture();
+    const Change change = captured_change();
     writer_.capture(change.pages, base_);
     captured();
+    if (has(Bug::kRedoPagesBeforeLog)) write_in_place(change);
     step("redo.commit.captured");
     if (!active().empty() && !active().has_room(writer_.pages())) switch_logs();
     {
@@ -113,13 +114,14 @@ class Redo final : public MappedHeap {
                       options_.planted);
       step("redo.commit.log-written");
       check_applier();
-      active().file().datasync();
+      sync_log();
     }
+    if (has(Bug::kRedoRearmedAfterFlush)) capture();
     step("redo.commit.log-synced");
     committed(change, change.pages.size());
     if (!apply_pending_) return;
     if (options_.background) {
-      wake_applier();
+      applier_.wake();
     } else {
       apply();
     }
@@ -207,12 +209,13 @@ class Redo final : public MappedHeap {
       i += count;
     }
     step("redo.checkpoint.pages-written");
-    file_->datasync();
+    if (!has(Bug::kRedoHeapNotSynced)) file_->datasync();
     step("redo.checkpoint.heap-synced");
   }
 
   // Writes the full log back and marks it as applied in the active one.
   void apply() {
+    if (has(Bug::kRedoMarkBeforeApply)) mark_too_early();
     write_back(other());
     {
       // Two flushes of one file must not run at once: an error is reported to one of them
@@ -221,7 +224,7 @@ class Redo final : public MappedHeap {
       try {
         active().write_applied();
         step("redo.checkpoint.mark-written");
-        active().file().datasync();
+        if (!has(Bug::kRedoMarkNotSynced)) active().file().datasync();
       } catch (...) {
         applier_error_ = std::current_exception();
         throw;
@@ -237,6 +240,49 @@ class Redo final : public MappedHeap {
     apply_pending_ = false;
   }
 
+  void sync_log() {
+    if (has(Bug::kRedoLogNotSynced)) return;
+    try {
+      active().file().datasync();
+    } catch (const OsError&) {
+      if (!has(Bug::kRedoSyncRetried)) throw;
+      active().file().datasync();
+    }
+  }
+
+  // --- planted bugs that need more than a line ---
+
+  Change captured_change() {
+    Change change = capture();
+    if (has(Bug::kRedoLastPageMissed) && !change.pages.empty()) change.pages.pop_back();
+    if (has(Bug::kRedoGrownPagesMissed) || has(Bug::kRedoGrowthNotLogged)) {
+      std::erase_if(change.pages, [this](std::size_t page) { return page * kPageSize >= committed_size_; });
+    }
+    if (has(Bug::kRedoGrowthNotLogged)) {
+      change.size = std::min(change.size, committed_size_);
+      change.cut = std::min(change.cut, change.size);
+    }
+    return change;
+  }
+
+  void name_too_early() {
+    open_temporary(storage_, options_.path)->truncate(options_.size);
+    storage_.rename(temporary_name(options_.path), options_.path);
+    step("redo.create.named");
+  }
+
+  void write_in_place(const Change& change) {
+    for (std::size_t i = 0; i < change.pages.size(); ++i) {
+      write_all(*file_, writer_.page(i), std::uint64_t{change.pages[i]} * kPageSize);
+    }
+  }
+
+  void mark_too_early() {
+    active().write_applied();
+    active().file().datasync();
+    step("redo.checkpoint.mark-written");
+  }
+
   // --- the applier thread ---
 
   void check_applier() {
@@ -244,47 +290,18 @@ class Redo final : public MappedHeap {
   }
 
   void finish_apply() {
-    if (applier_.joinable()) {
-      std::unique_lock lock(applier_mutex_);
-      applier_changed_.wait(lock, [this] { return !applier_busy_; });
-    }
+    applier_.wait_until_idle();
     check_applier();
     if (apply_pending_) apply();
   }
 
-  void wake_applier() {
-    if (!applier_.joinable()) applier_ = std::thread([this] { run_applier(); });
-    const std::scoped_lock lock(applier_mutex_);
-    applier_busy_ = true;
-    applier_changed_.notify_all();
-  }
-
-  void run_applier() {
-    std::unique_lock lock(applier_mutex_);
-    for (;;) {
-      applier_changed_.wait(lock, [this] { return applier_busy_ || applier_stops_; });
-      if (!applier_busy_) return;
-      lock.unlock();
-      try {
-        if (apply_pending_) apply();
-      } catch (...) {
-        const std::scoped_lock log_lock(log_mutex_);
-        if (!applier_error_) applier_error_ = std::current_exception();
-      }
-      lock.lock();
-      applier_busy_ = false;
-      applier_changed_.notify_all();
+  void apply_in_background() {
+    try {
+      if (apply_pending_) apply();
+    } catch (...) {
+      const std::scoped_lock lock(log_mutex_);
+      if (!applier_error_) applier_error_ = std::current_exception();
     }
-  }
-
-  void stop_applier() {
-    if (!applier_.joinable()) return;
-    {
-      const std::scoped_lock lock(applier_mutex_);
-      applier_stops_ = true;
-      applier_changed_.notify_all();
-    }
-    applier_.join();
   }
 
   std::unique_ptr<File> file_;
@@ -295,11 +312,7 @@ class Redo final : public MappedHeap {
 
   std::mutex log_mutex_;  // writing and flushing the active log, and applier_error_
   std::exception_ptr applier_error_;
-  std::mutex applier_mutex_;  // the flags below
-  std::condition_variable applier_changed_;
-  bool applier_busy_ = false;
-  bool applier_stops_ = false;
-  std::thread applier_;
+  Worker applier_{[this] { apply_in_background(); }};  // last: stopped before the rest goes
 };
 
 }  // namespace

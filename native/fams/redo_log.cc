@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "native/fams/hash.h"
+#include "native/fams/step.h"
 #include "native/storage/io.h"
 
 namespace plugpull {
@@ -137,16 +138,23 @@ void RedoLog::prepare() {
   file_->datasync();
 }
 
-void RedoLog::append(RecordWriter& writer, RecordHeader header, const PlantedBugs&) {
+void RedoLog::append(RecordWriter& writer, RecordHeader header, const PlantedBugs& bugs) {
   prepare();
   header.generation = header_.generation;
   header.position = end_;
   writer.seal(header, identity_);
-  if (empty()) {
-    encode_header(writer.front(), applied_);
-    write_all(*file_, writer.bytes_with_front(), 0);
+  if (empty()) encode_header(writer.front(), applied_);
+  const ConstBytes bytes = empty() ? writer.bytes_with_front() : writer.bytes();
+  const std::uint64_t offset = empty() ? 0 : std::uint64_t{end_} * kPageSize;
+  if (bugs.has(Bug::kRedoShortWriteIgnored)) {
+    file_->pwrite(bytes, offset);
+  } else if (bugs.has(Bug::kRedoRecordUnchecked)) {
+    const std::size_t pages = bytes.size() - writer.count() * kPageSize;
+    write_all(*file_, bytes.first(pages), offset);
+    step("redo.commit.log-written");
+    write_all(*file_, bytes.subspan(pages), offset + pages);
   } else {
-    write_all(*file_, writer.bytes(), std::uint64_t{end_} * kPageSize);
+    write_all(*file_, bytes, offset);
   }
   content_.add(header);
   for (std::size_t i = 0; i < writer.count(); ++i) {
@@ -162,6 +170,11 @@ void RedoLog::write_applied() {
   const Mark mark = mark_of(header_);
   std::memcpy(sector.data(), &mark, sizeof mark);
   write_all(*file_, sector, kSector);
+}
+
+void RedoLog::erase() {
+  const std::array<std::byte, kSector> zeros{};
+  write_all(*file_, zeros, kPageSize);
 }
 
 }  // namespace plugpull

@@ -76,6 +76,8 @@ class RedoLog {
   // Writes sector 1: everything before `first` is durable in the backing file. Not flushed.
   void write_applied();
   void set_applied() { applied_ = true; }
+  // Makes the first record unreadable. Nothing that is right does so.
+  void erase();
 
  private:
   void encode_header(Bytes page, bool applied) const;

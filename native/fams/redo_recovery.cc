@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "native/storage/error.h"
 
@@ -15,6 +16,12 @@ namespace {
 void check_length(RedoLog& log) {
   if (log.file().size() >= log.header().log_pages * kPageSize) return;
   throw FormatError(FormatError::Kind::kTruncated, log.file().path(), "the log is cut short");
+}
+
+int newer_log(std::uint64_t generation0, std::uint64_t generation1, const PlantedBugs& bugs) {
+  if (bugs.has(Bug::kRedoGenerationsInverted)) std::swap(generation0, generation1);
+  if (bugs.has(Bug::kRedoGenerationWraps)) return generation0 % 2 > generation1 % 2 ? 0 : 1;
+  return generation0 > generation1 ? 0 : 1;
 }
 
 }  // namespace
@@ -49,14 +56,14 @@ RecoveredLogs recover_logs(RedoLog& log0, RedoLog& log1, const PlantedBugs& bugs
   RecoveredLogs result;
   if (log0.valid() && log1.valid()) {
     if (log0.header().generation == log1.header().generation) throw_corrupt(log1, "both logs are the same");
-    result.newest = log0.header().generation > log1.header().generation ? 0 : 1;
+    result.newest = newer_log(log0.header().generation, log1.header().generation, bugs);
   } else {
     result.newest = log0.valid() ? 0 : 1;
   }
   RedoLog& newer = result.newest == 0 ? log0 : log1;
   RedoLog& older = result.newest == 0 ? log1 : log0;
   check_length(newer);
-  if (!newer.applied()) {
+  if (!newer.applied() && !bugs.has(Bug::kRedoOlderLogIgnored)) {
     if (!older.valid()) throw_corrupt(older, "its header is not valid, and the log is needed");
     if (older.header().generation + 1 != newer.header().generation || !older.applied()) {
       throw_corrupt(older, "it does not precede the other log, and neither is applied");

@@ -70,8 +70,10 @@ class Snap final : public MappedHeap {
     storage_.sync_directory(directory_of(options_.path));
     step("snap.recover.snapshot-synced");
     const std::uint64_t size = newest.footer.size + kPageSize;
-    if (file_->size() > size) file_->truncate(size);
-    file_->clone_from(*newest.file);
+    if (!has(Bug::kSnapNotClonedBack)) {
+      if (file_->size() > size) file_->truncate(size);
+      file_->clone_from(*newest.file);
+    }
     step("snap.recover.cloned");
     attach(newest.footer.size, newest.footer.sequence);
     step("snap.recover.mapped");
@@ -98,22 +100,40 @@ class Snap final : public MappedHeap {
     captured();
     write_footer(*file_, {next, change.size}, options_.identity);
     step("snap.commit.footer-written");
-    File& target = invalid_target(next % 2, change.size + kPageSize);
+    const std::uint64_t slot = has(Bug::kSnapNewestOverwritten) ? 0 : next % 2;
+    File& target = invalid_target(slot, change.size + kPageSize);
     step("snap.commit.target-invalid");
-    target.clone_from(*file_);
+    if (has(Bug::kSnapSilentCopy)) {
+      mark_and_copy(target, change.size);
+    } else {
+      target.clone_from(*file_);
+    }
     step("snap.commit.cloned");
     target.sync();
     step("snap.commit.data-synced");
     target.chmod(kValid);
     step("snap.commit.marked");
-    target.sync();
+    if (!has(Bug::kSnapMarkNotSynced)) target.sync();
     step("snap.commit.mark-synced");
-    storage_.sync_directory(directory_of(options_.path));
+    if (!has(Bug::kSnapDirectoryNotSynced)) storage_.sync_directory(directory_of(options_.path));
     step("snap.commit.directory-synced");
     committed(change, change.pages.size());
   }
 
  private:
+  // Planted: what a fallback without reflinks might do.
+  void mark_and_copy(File& target, std::size_t size) {
+    target.chmod(kValid);
+    target.truncate(size + kPageSize);
+    std::array<std::byte, kPageSize> page;
+    for (std::uint64_t at = size + kPageSize; at > 0;) {
+      at -= kPageSize;
+      read_all(*file_, page, at);
+      write_all(target, page, at);
+      step("snap.commit.cloned");
+    }
+  }
+
   struct Snapshot {
     std::unique_ptr<File> file;
     Footer footer;
@@ -168,6 +188,8 @@ class Snap final : public MappedHeap {
                         "its snapshots hold commits " + std::to_string(a) + " and " + std::to_string(b) +
                             ", which do not follow one another");
     }
+    if (has(Bug::kSnapOldestChosen)) return std::move(a < b ? *even : *odd);
+    if (has(Bug::kSnapSequenceWraps)) return std::move(a % 4 > b % 4 ? *even : *odd);
     return std::move(a > b ? *even : *odd);
   }
 

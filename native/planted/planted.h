@@ -11,12 +11,14 @@ namespace plugpull {
 // code would do otherwise. A bug is on only in an object that was opened with its name
 // in Options::planted; nothing in the environment can switch one on.
 enum class Bug {
-#define PLUGPULL_BUG(id, name, subject, figure_class, seen_by, summary) id,
+#define PLUGPULL_BUG(id, name, subject, figure_class, seen_by, workload, summary) id,
 #include "native/planted/bugs.inc"
 #undef PLUGPULL_BUG
 };
 
-enum class SeenBy { kKill, kCut };  // kKill: a SIGKILL can show it (a power cut can too)
+// kKill: a SIGKILL can show it (a power cut can too); kError: only an error or short write
+// injected into storage can.
+enum class SeenBy { kKill, kCut, kError };
 
 struct BugInfo {
   Bug id;
@@ -24,10 +26,12 @@ struct BugInfo {
   std::string_view subject;  // backend name, or "heap"
   int figure_class;          // class of wrong implementations it stands for, docs/planted-bugs.md
   SeenBy seen_by;
-  std::string_view summary;  // one sentence: what the code does wrong
+  std::string_view workload;  // one that shows it
+  std::string_view summary;   // one sentence: what the code does wrong
 };
 
 std::span<const BugInfo> all_bugs() noexcept;
+std::string_view seen_by_name(SeenBy seen_by) noexcept;  // "kill", "cut", "error"
 std::optional<Bug> bug_by_name(std::string_view name) noexcept;
 
 class PlantedBugs {

@@ -38,16 +38,4 @@ TEST_CASE("kill between commits: plain is caught, the others hold") {
   }
 }
 
-TEST_CASE("every planted bug that a kill can show is shown by a kill") {
-  for (const BugInfo& bug : all_bugs()) {
-    const BackendKind* kind = backend_by_name(bug.subject);
-    if (kind == nullptr || bug.seen_by != SeenBy::kKill || folder_for(*kind).empty()) continue;
-    CAPTURE(bug.name);
-    BackendOptions options = script::options("");
-    options.planted = PlantedBugs(bug.id);
-    const Sweep sweep = sweep_kills(*kind, options);
-    CHECK(!sweep.violations.empty());
-  }
-}
-
 }  // namespace plugpull::test

@@ -206,7 +206,7 @@ std::unique_ptr<Outcome, void (*)(Outcome*)> shared_outcome() {
   return {new (memory) Outcome(), [](Outcome* outcome) { ::munmap(outcome, sizeof(Outcome)); }};
 }
 
-Sweep sweep_kills(const BackendKind& kind, BackendOptions options) {
+Sweep sweep_kills(const BackendKind& kind, BackendOptions options, bool until_violation) {
   const TempFolder folder(folder_for(kind));
   options.path = folder.file("heap");
   const auto life = shared_outcome();
@@ -235,7 +235,7 @@ Sweep sweep_kills(const BackendKind& kind, BackendOptions options) {
     *look = Outcome();
     run_killed_at(0, *look, recover);  // recovering twice changes nothing
     note(at, -1);
-    if (finished) return sweep;
+    if (finished || (until_violation && !sweep.violations.empty())) return sweep;
   }
 }
 

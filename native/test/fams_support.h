@@ -65,6 +65,7 @@ struct Sweep {
 
 // Kills at every step of create, commits, checkpoint and reopening, and at every step of
 // the recovery that follows; then compares with the acked state and the one after it.
-Sweep sweep_kills(const BackendKind& kind, BackendOptions options);
+// Ends with the first violation if told so.
+Sweep sweep_kills(const BackendKind& kind, BackendOptions options, bool until_violation = false);
 
 }  // namespace plugpull::test
