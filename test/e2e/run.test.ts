@@ -103,7 +103,8 @@ describe('plugpull run', () => {
     it(`catches the planted bug ${bug.name}`, async function () {
       this.timeout(120_000);
       const backend = native.backends().find(({ name }) => name === bug.subject);
-      if (backend?.needsReflink === true && !native.reflinkAvailable(folder)) this.skip();
+      const image = process.getuid?.() === 0; // then it mounts one that can clone files
+      if (backend?.needsReflink === true && !image && !native.reflinkAvailable(folder)) this.skip();
       const result = await plugpull(
         [
           'run',
