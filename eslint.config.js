@@ -8,7 +8,10 @@ const flow = [
   { target: './native', from: ['./workloads', './harness', './reports'] },
   { target: './workloads', from: ['./harness', './reports'] },
   { target: './harness/core', from: ['./harness/!(core)/**', './reports', './workloads', './native'] },
-  { target: './harness/oracle', from: ['./harness/{campaign,cli,faults,rigs,store,trial,subjects}', './reports'] },
+  {
+    target: './harness/oracle',
+    from: ['./harness/{campaign,cli,faults,rigs,store,trial,subjects}', './reports'],
+  },
   { target: './harness/store', from: ['./harness/{campaign,cli,faults,rigs,trial,subjects}', './reports'] },
   { target: './harness/subjects', from: ['./harness/{campaign,cli,faults,rigs,store,trial}', './reports'] },
   { target: './harness/rigs', from: ['./harness/{campaign,cli,faults,store,trial}', './reports'] },
@@ -27,7 +30,9 @@ export default defineConfig(
     plugins: { 'import-x': importX },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     settings: {
-      'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts', '.js'], extensionAlias: { '.js': ['.ts', '.js'] } })],
+      'import-x/resolver-next': [
+        importX.createNodeResolver({ extensions: ['.ts', '.js'], extensionAlias: { '.js': ['.ts', '.js'] } }),
+      ],
     },
     rules: {
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
@@ -36,13 +41,19 @@ export default defineConfig(
         'error',
         { zones: flow.flatMap(({ target, from }) => from.map((f) => ({ target, from: f }))) },
       ],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },
   },
   {
     files: ['test/**/*.ts'],
-    rules: { '@typescript-eslint/no-unused-expressions': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
+    rules: {
+      '@typescript-eslint/no-unused-expressions': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
   },
   { files: ['**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
 );

@@ -59,7 +59,7 @@ describe('programs that do not behave', () => {
 
   it('one that does behave holds', async () => {
     const { status, report } = await torture({});
-    expect(report.counts['held']).to.be.greaterThan(0);
+    expect(report.counts.held).to.be.greaterThan(0);
     expect(status).to.equal(0);
   });
 
@@ -99,13 +99,13 @@ describe('programs that do not behave', () => {
 
   it('a check that hangs is unrecoverable', async () => {
     const { status, report } = await torture({ check: 'sleep 60' }, '--max-failures', '1');
-    expect(report.counts['unrecoverable']).to.be.greaterThan(0);
+    expect(report.counts.unrecoverable).to.be.greaterThan(0);
     expect(status).to.equal(1);
   });
 
   it('a check that crashes is unrecoverable', async () => {
     const { status, report } = await torture({ check: 'kill -SEGV $$' }, '--max-failures', '1');
-    expect(report.counts['unrecoverable']).to.be.greaterThan(0);
+    expect(report.counts.unrecoverable).to.be.greaterThan(0);
     expect(status).to.equal(1);
   });
 

@@ -37,7 +37,7 @@ describe('the configuration', () => {
     );
     const { config } = await loadConfig(folder);
     expect(config).to.deep.include({ seed: 7, for: 300_000 });
-    expect(config.targets['store']).to.deep.include({ ...target, expect: 'hold', recoverTwice: 'state' });
+    expect(config.targets.store).to.deep.include({ ...target, expect: 'hold', recoverTwice: 'state' });
     writeFileSync(path.join(folder, 'other.json'), '{ "seed": 9 }');
     expect((await loadConfig(folder, 'other.json')).config.seed).to.equal(9);
   });

@@ -1,0 +1,205 @@
+/** Power cuts on real file systems, from the command line to the finding. Needs root, FUSE and loop devices. */
+import { expect } from 'chai';
+import { execaSync } from 'execa';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { whyNoDisk } from '../../harness/rigs/disk.js';
+import { privateMountsVariable } from '../../harness/rigs/reflink.js';
+import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
+
+/** A store of one file, its commits 64 pages each, that can leave out what makes it right. */
+const store = `#!/bin/sh
+# store.sh setup|run|check [nosync]
+set -eu
+file=$PLUGPULL_DIR/store
+commit() {
+  yes "$1" | head -c 20000 >"$file.new"
+  [ "\${sync-}" = nosync ] || sync "$file.new"
+  mv "$file.new" "$file"
+  [ "\${sync-}" = nosync ] || sync "$PLUGPULL_DIR"
+}
+sync=\${2-}
+case $1 in
+  setup) sync= commit 0; sync "$PLUGPULL_DIR" ;;
+  run)
+    k=0
+    while :; do k=$((k + 1)); commit $k; echo "plugpull commit $k"; read -r answer || exit 0; done ;;
+  check)
+    read -r k <"$file" || { echo 'the store is empty' >&2; exit 1; }
+    yes "$k" | head -c 20000 | cmp -s - "$file" || { echo 'the store is torn' >&2; exit 1; }
+    echo "plugpull state $k" ;;
+esac
+`;
+
+interface Answer {
+  verdict: string;
+  counts: Record<string, number>;
+  explored: { states: number };
+  findings: { verdict: string; fs: string; explanation: string; replay: string }[];
+}
+
+function answer(result: CliResult): Answer {
+  expect(result.stdout, result.stderr).to.not.equal('');
+  return JSON.parse(result.stdout) as Answer;
+}
+
+function lacking(): boolean {
+  // The command line enters a mount namespace by itself; only here nobody has.
+  process.env[privateMountsVariable] = '1';
+  const reason = whyNoDisk();
+  delete process.env[privateMountsVariable];
+  return reason !== null;
+}
+
+/** Loop devices that show crash states, or belong to a recording. */
+function loops(): string[] {
+  return execaSync('losetup', ['-a'])
+    .stdout.split('\n')
+    .filter((line) => line.includes('memfd:plugpull') || line.includes('/fuse/disk'));
+}
+
+describe('power cuts on real file systems', function () {
+  this.timeout(180_000);
+  let folder: string;
+  let remove: () => void;
+  before(function () {
+    if (lacking()) this.skip();
+  });
+  beforeEach(() => ({ folder, remove } = temporaryFolder()));
+  afterEach(() => remove());
+
+  const cut = (...args: string[]): ReturnType<typeof plugpull> =>
+    plugpull(['run', '--fault', 'cut', '--rig', 'disk', '--seed', '7', '--quiet', '--json', ...args], folder);
+  const script = (...flags: string[]): ReturnType<typeof plugpull> => {
+    const file = path.join(folder, 'store.sh');
+    writeFileSync(file, store);
+    chmodSync(file, 0o755);
+    const mode = flags.shift() ?? '';
+    return cut(
+      ...['setup', 'run', 'check'].flatMap((name) => [`--${name}`, `${file} ${name} ${mode}`]),
+      ...flags,
+    );
+  };
+  const nothingLeft = async (): Promise<void> => {
+    await until('processes end', () => processesNaming(folder).length === 0);
+    await until('loop devices are given back', () => loops().length === 0);
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).to.not.include(folder);
+  };
+
+  for (const fs of ['ext4', 'xfs', 'btrfs']) {
+    it(`a correct backend holds on ${fs}`, async () => {
+      const result = await cut('--backend', 'redo', '--workload', 'bank', '--fs', fs, '--states', '60');
+      const { counts, explored } = answer(result);
+      expect(counts).to.include({ lost: 0, torn: 0, broken: 0, unrecoverable: 0, 'harness-broken': 0 });
+      expect(explored.states).to.be.greaterThan(30);
+      expect(result.status).to.equal(0);
+      await nothingLeft();
+    });
+  }
+
+  it('the negative control is caught, and the lost write is named by file', async () => {
+    const result = await cut('--backend', 'plain', '--workload', 'bank', '--fs', 'ext4', '--states', '300');
+    const [finding] = answer(result).findings;
+    expect(finding?.explanation).to.include('heap.db');
+    const events = readFileSync(
+      path.join(folder, '.plugpull', 'runs', runName(result), 'events.jsonl'),
+      'utf8',
+    );
+    expect(events).to.include('"fate"');
+    await nothingLeft();
+  });
+
+  it('a disk that lies about flushes is caught', async () => {
+    const result = await cut(
+      ...[
+        '--backend',
+        'redo',
+        '--workload',
+        'bank',
+        '--fs',
+        'ext4',
+        '--disk-fault',
+        'lying-flush',
+        '--commits',
+        '5',
+      ],
+    );
+    expect(
+      answer(result).findings.map(({ verdict }) => verdict),
+      result.stdout + result.stderr,
+    ).to.not.be.empty;
+    expect(result.status).to.equal(0); // caught, as a control must be
+    await nothingLeft();
+  });
+
+  it('a program that flushes holds; one that acknowledges without a flush is caught', async () => {
+    const right = await script('sync', '--fs', 'ext4', '--states', '40', '--commits', '8');
+    expect(answer(right).verdict, right.stderr).to.equal('held');
+    const wrong = await script(
+      'nosync',
+      '--fs',
+      'ext4',
+      '--states',
+      '40',
+      '--commits',
+      '8',
+      '--out',
+      'wrong',
+    );
+    expect(wrong.status).to.equal(1);
+    expect(answer(wrong).counts.lost).to.be.greaterThan(0);
+    await nothingLeft();
+  });
+
+  it('a finding can be seen again from its files', async () => {
+    const wrong = await script(
+      'nosync',
+      '--fs',
+      'ext4',
+      '--states',
+      '20',
+      '--commits',
+      '6',
+      '--out',
+      'wrong',
+    );
+    const [finding] = answer(wrong).findings;
+    const [, ...replay] = (finding?.replay ?? '').split(' ');
+    const again = await plugpull([...replay, '--json'], folder);
+    expect(again.status, again.stderr).to.equal(1);
+    expect(JSON.parse(again.stdout)).to.include({ verdict: finding?.verdict, same: true });
+  });
+
+  it('a signal to stop ends it cleanly', async () => {
+    const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
+    await until('states are shown', () => loops().length > 0);
+    run.child.kill('SIGTERM'); // a terminal sends Ctrl-C to all of them
+    expect((await run).status).to.equal(130);
+    await nothingLeft();
+  });
+
+  it('SIGKILL of its first process leaves nothing', async () => {
+    const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'btrfs', '--for', '60s');
+    await until('states are shown', () => loops().length > 0);
+    run.child.kill('SIGKILL');
+    await run;
+    await nothingLeft();
+  });
+
+  it('SIGKILL of all its processes at once leaves nothing', async () => {
+    const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
+    await until('states are shown', () => loops().length > 0);
+    for (const pid of processesNaming(folder)) {
+      // The one whose only work is to give back a loop device has nothing of the run in its name.
+      if (readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('plugpull-unloop')) continue;
+      process.kill(pid, 'SIGKILL');
+    }
+    await run;
+    await nothingLeft();
+  });
+});
+
+function runName(result: CliResult): string {
+  const replay = answer(result).findings[0]?.replay ?? '';
+  return path.basename(path.dirname(path.dirname(replay)));
+}
