@@ -280,8 +280,9 @@ class Search {
     if (!isViolation(verdict)) return;
     const afterCrash = path.join(this.folder, `after-crash-${number}`);
     const since = performance.now();
+    let copied = '';
     await presenter.check(state, minimized.acked.last, 1, (dir) => {
-      if (existsSync(dir)) cpSync(dir, afterCrash, { recursive: true, preserveTimestamps: true });
+      copied = copyFiles(dir, afterCrash);
     });
     this.map ??= DiskMap.of(recording);
     const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
@@ -303,10 +304,22 @@ class Search {
       recovered,
       explanation: `${verdict}: ${reason ?? ''}; ${text}`,
       afterCrash: existsSync(afterCrash) ? afterCrash : null,
-      logs: { run: recording.log, kernel: await kernelLog(performance.now() - since) },
+      logs: { run: recording.log, copy: copied, kernel: await kernelLog(performance.now() - since) },
       timeline,
       bundle,
     });
+  }
+}
+
+/** Copies what can be read; gives why the rest could not be, which is a finding about the file system. */
+function copyFiles(from: string, to: string): string {
+  if (!existsSync(from)) return '';
+  try {
+    cpSync(from, to, { recursive: true, preserveTimestamps: true });
+    return '';
+  } catch (error) {
+    rmSync(to, { recursive: true, force: true });
+    return `the files could not be copied: ${(error as Error).message}`;
   }
 }
 

@@ -4,8 +4,18 @@ import path from 'node:path';
 import { projectRoot } from '../core/version.js';
 import { whyNoImage } from './reflink.js';
 
+interface Lack {
+  reason: string;
+  remedy: string;
+}
+
 /** Why not, and what to do about it; null: it can. */
-export function whyNoDisk(): { reason: string; remedy: string } | null {
+export function whyNoDisk(): Lack | null {
+  return whyNoDiskHere() ?? whyNoImage();
+}
+
+/** The same without the mount namespace, which the command line enters by itself. */
+export function whyNoDiskHere(): Lack | null {
   if (process.getuid?.() !== 0) {
     return {
       reason: 'rig disk mounts file systems, which needs root',
@@ -31,6 +41,5 @@ export function whyNoDisk(): { reason: string; remedy: string } | null {
       };
     }
   }
-  const mounts = whyNoImage();
-  return mounts === null ? null : { reason: mounts.reason, remedy: mounts.remedy };
+  return null;
 }

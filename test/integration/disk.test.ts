@@ -3,8 +3,7 @@ import { expect } from 'chai';
 import { execaSync } from 'execa';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { whyNoDisk } from '../../harness/rigs/disk.js';
-import { privateMountsVariable } from '../../harness/rigs/reflink.js';
+import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
 
 /** A store of one file, its commits 64 pages each, that can leave out what makes it right. */
@@ -43,14 +42,6 @@ function answer(result: CliResult): Answer {
   return JSON.parse(result.stdout) as Answer;
 }
 
-function lacking(): boolean {
-  // The command line enters a mount namespace by itself; only here nobody has.
-  process.env[privateMountsVariable] = '1';
-  const reason = whyNoDisk();
-  delete process.env[privateMountsVariable];
-  return reason !== null;
-}
-
 /** Loop devices that show crash states, or belong to a recording. */
 function loops(): string[] {
   return execaSync('losetup', ['-a'])
@@ -63,7 +54,7 @@ describe('power cuts on real file systems', function () {
   let folder: string;
   let remove: () => void;
   before(function () {
-    if (lacking()) this.skip();
+    if (whyNoDiskHere() !== null) this.skip();
   });
   beforeEach(() => ({ folder, remove } = temporaryFolder()));
   afterEach(() => remove());
