@@ -1,21 +1,13 @@
 /** Fault `cut` on rig `disk`: every target runs once on each file system over a recording disk; then its crash states are explored. */
-import {
-  cpSync,
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import { UnavailableError } from '../core/errors.js';
 import { addCounts, noCounts } from '../core/counts.js';
 import { deriveSeed } from '../core/seed.js';
 import { summarize, type Target } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
+import { version } from '../core/version.js';
+import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
 import { createChecker } from '../disk/checker.js';
 import { choicesText } from '../disk/enumerate.js';
 import { DiskMap, explainState } from '../disk/explain.js';
@@ -286,10 +278,15 @@ class Search {
     });
     this.map ??= DiskMap.of(recording);
     const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
-    const bundle = path.join(this.folder, `state-${number}.gz`);
+    const explanation = `${verdict}: ${reason ?? ''}; ${text}`;
+    const bundle = path.join(this.folder, `state-${number}.plugpull`);
     const saved = path.join(this.folder, `state-${number}`);
     await presenter.save(state, saved);
-    await pipeline(createReadStream(saved), createGzip({ level: 1 }), createWriteStream(bundle));
+    const { name, type, options } = fs;
+    const { seed } = this;
+    const { acked } = minimized;
+    const manifest = { target, seed, fs: { name, type, options }, acked, verdict, explanation };
+    writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest }, saved);
     rmSync(saved);
     context.addFinding({
       trial: this.index,
@@ -298,11 +295,11 @@ class Search {
       rig: 'disk',
       fs: fs.name,
       verdict,
-      seed: this.seed,
+      seed,
       plan: { mode: 'state', phase: 'run', choices: `${state.epoch}/${state.choices}` },
       acked: verdict === 'phantom' ? minimized.acked.first : minimized.acked.last,
       recovered,
-      explanation: `${verdict}: ${reason ?? ''}; ${text}`,
+      explanation,
       afterCrash: existsSync(afterCrash) ? afterCrash : null,
       logs: { run: recording.log, copy: copied, kernel: await kernelLog(performance.now() - since) },
       timeline,

@@ -1,14 +1,15 @@
 /** `plugpull replay`: shows a finding again, from its files or by crashing at the same place. */
 import { Command } from 'commander';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import picomatch from 'picomatch';
 import { UsageError } from '../core/errors.js';
-import { exitCodes } from '../core/exit-codes.js';
+import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
 import { deriveSeed } from '../core/seed.js';
 import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
+import { readDiskBundle, replayDiskState } from '../disk/bundle.js';
 import { FolderRig } from '../rigs/folder.js';
 import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
@@ -41,6 +42,13 @@ export function replayCommand(): Command {
 }
 
 async function replay(folder: string, flags: ReplayFlags): Promise<number> {
+  const bundle = diskBundleOf(folder, flags);
+  if (bundle !== null) {
+    if (canEnterPrivateMounts()) return againInPrivateMounts();
+    const judgement = await replayDiskState(bundle);
+    tell(bundle.manifest, judgement, 1, flags);
+    return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
+  }
   const stored = loadFinding(folder);
   const { record } = stored;
   const reflink = record.target.kind === 'backend' && record.target.needsReflink;
@@ -65,6 +73,16 @@ async function replay(folder: string, flags: ReplayFlags): Promise<number> {
     await rig.close();
     rmSync(base, { recursive: true, force: true });
   }
+}
+
+/** The crash state of a real disk, if that is what is named: a bundle, or the folder of a finding that has one. */
+function diskBundleOf(name: string, flags: ReplayFlags): ReturnType<typeof readDiskBundle> {
+  if (flags.crash === true) return null;
+  const file = statSync(name, { throwIfNoEntry: false })?.isDirectory()
+    ? path.join(name, 'bundle.plugpull')
+    : name;
+  if (!existsSync(file) || process.getuid?.() !== 0) return null;
+  return readDiskBundle(file);
 }
 
 async function again(
@@ -103,7 +121,12 @@ async function again(
   return { judgement, attempts };
 }
 
-function tell(record: FindingRecord, judgement: Judgement, attempts: number, flags: ReplayFlags): void {
+function tell(
+  record: Pick<FindingRecord, 'target' | 'verdict'>,
+  judgement: Judgement,
+  attempts: number,
+  flags: ReplayFlags,
+): void {
   const same = judgement.verdict === record.verdict;
   if (flags.json === true) {
     const { verdict, reason, recovered } = judgement;

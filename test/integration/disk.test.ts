@@ -1,7 +1,7 @@
 /** Power cuts on real file systems, from the command line to the finding. Needs root, FUSE and loop devices. */
 import { expect } from 'chai';
 import { execaSync } from 'execa';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
@@ -34,7 +34,7 @@ interface Answer {
   verdict: string;
   counts: Record<string, number>;
   explored: { states: number };
-  findings: { verdict: string; fs: string; explanation: string; replay: string }[];
+  findings: { verdict: string; fs: string; explanation: string; replay: string; bundle: string }[];
 }
 
 function answer(result: CliResult): Answer {
@@ -159,6 +159,28 @@ describe('power cuts on real file systems', function () {
     const again = await plugpull([...replay, '--json'], folder);
     expect(again.status, again.stderr).to.equal(1);
     expect(JSON.parse(again.stdout)).to.include({ verdict: finding?.verdict, same: true });
+  });
+
+  it('a bundle shows its crash state on a disk again, by itself', async () => {
+    const run = await cut(
+      '--backend',
+      'plain',
+      '--workload',
+      'bank',
+      '--fs',
+      'xfs',
+      '--states',
+      '200',
+      '--out',
+      'run',
+    );
+    const [finding] = answer(run).findings;
+    renameSync(path.join(folder, 'run', finding?.bundle ?? ''), path.join(folder, 'elsewhere.plugpull'));
+    rmSync(path.join(folder, 'run'), { recursive: true });
+    const again = await plugpull(['replay', 'elsewhere.plugpull', '--json'], folder);
+    expect(again.status, again.stderr).to.equal(1);
+    expect(JSON.parse(again.stdout)).to.include({ verdict: finding?.verdict, same: true });
+    await nothingLeft();
   });
 
   it('a signal to stop ends it cleanly', async () => {
