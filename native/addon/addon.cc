@@ -3,6 +3,7 @@
 
 #include "native/addon/heap_binding.h"
 #include "native/addon/instance.h"
+#include "native/addon/model_binding.h"
 #include "native/addon/process_binding.h"
 #include "native/addon/registry_binding.h"
 #include "native/addon/storage_binding.h"
@@ -18,6 +19,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   define_registry(env, exports);
   define_process(env, exports);
   define_workloads(env, exports);
+  define_model(env, exports);
   return exports;
 }
 

@@ -9,6 +9,7 @@ struct Instance {
   Napi::FunctionReference heap;
   Napi::FunctionReference stl_map;
   Napi::FunctionReference threads;
+  Napi::FunctionReference model;
 
   static Instance& of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
 };
