@@ -38,7 +38,9 @@ void BlockSet::add_range(uint64_t offset, uint64_t length) {
 Medium::Medium(const std::string& base)
     : size_(file_size(base)),
       mapped_((size_ + kBlock - 1) / kBlock * kBlock),
-      memfd_(check(memfd_create("plugpull-disk", MFD_CLOEXEC), "memfd")),
+      // The name shows in `losetup -a` whose it is.
+      memfd_(
+          check(memfd_create(("plugpull-disk-" + std::to_string(getpid())).c_str(), MFD_CLOEXEC), "memfd")),
       dirty_(mapped_ / kBlock),
       changed_(mapped_ / kBlock) {
   const Fd image(check(open(base.c_str(), O_RDONLY | O_CLOEXEC), "open " + base));

@@ -1,7 +1,7 @@
 /** Power cuts on real file systems, from the command line to the finding. Needs root, FUSE and loop devices. */
 import { expect } from 'chai';
 import { execaSync } from 'execa';
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
@@ -42,11 +42,16 @@ function answer(result: CliResult): Answer {
   return JSON.parse(result.stdout) as Answer;
 }
 
-/** Loop devices that show crash states, or belong to a recording. */
-function loops(): string[] {
+/** Loop devices of one run; runs that others make at the same time are not ours. Names end in the owner's number. */
+function loops(folder: string): string[] {
+  const ours = new Set(processesNaming(folder));
   return execaSync('losetup', ['-a'])
     .stdout.split('\n')
-    .filter((line) => line.includes('memfd:plugpull') || line.includes('/fuse/disk'));
+    .filter((line) => {
+      const owner = /memfd:plugpull-disk-(\d+)/.exec(line)?.[1];
+      if (owner === undefined) return line.includes(folder);
+      return ours.has(Number(owner)) || !existsSync(`/proc/${owner}`);
+    });
 }
 
 describe('power cuts on real file systems', function () {
@@ -73,7 +78,7 @@ describe('power cuts on real file systems', function () {
   };
   const nothingLeft = async (): Promise<void> => {
     await until('processes end', () => processesNaming(folder).length === 0);
-    await until('loop devices are given back', () => loops().length === 0);
+    await until('loop devices are given back', () => loops(folder).length === 0);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).to.not.include(folder);
   };
 
@@ -185,7 +190,7 @@ describe('power cuts on real file systems', function () {
 
   it('a signal to stop ends it cleanly', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
-    await until('states are shown', () => loops().length > 0);
+    await until('states are shown', () => loops(folder).length > 0);
     run.child.kill('SIGTERM'); // a terminal sends Ctrl-C to all of them
     expect((await run).status).to.equal(130);
     await nothingLeft();
@@ -193,7 +198,7 @@ describe('power cuts on real file systems', function () {
 
   it('SIGKILL of its first process leaves nothing', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'btrfs', '--for', '60s');
-    await until('states are shown', () => loops().length > 0);
+    await until('states are shown', () => loops(folder).length > 0);
     run.child.kill('SIGKILL');
     await run;
     await nothingLeft();
@@ -201,7 +206,7 @@ describe('power cuts on real file systems', function () {
 
   it('SIGKILL of all its processes at once leaves nothing', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
-    await until('states are shown', () => loops().length > 0);
+    await until('states are shown', () => loops(folder).length > 0);
     for (const pid of processesNaming(folder)) {
       // The one whose only work is to give back a loop device has nothing of the run in its name.
       if (readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('plugpull-unloop')) continue;
