@@ -224,7 +224,7 @@ class Redo final : public MappedHeap {
       try {
         active().write_applied();
         step("redo.checkpoint.mark-written");
-        if (!has(Bug::kRedoMarkNotSynced)) active().file().datasync();
+        active().file().datasync();
       } catch (...) {
         applier_error_ = std::current_exception();
         throw;
