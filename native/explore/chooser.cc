@@ -24,6 +24,7 @@ void Chooser::truncate(std::uint32_t floor) {
 }
 
 bool Chooser::next(std::uint32_t floor) {
+  path_.clear();  // it led to the first state only
   // Decisions beyond those of the last state cannot exist: it asked all of them.
   while (frames_.size() > floor) {
     Frame& last = frames_.back();
@@ -49,7 +50,7 @@ double Chooser::uniform() {
 
 const Chooser::Frame& Chooser::replay(std::uint32_t question, std::uint32_t detail) {
   if (!replays(question, detail)) {
-    throw NotDeterministic("recovery read other things when it was run again on the same crash state");
+    fail<NotDeterministic>("recovery read other things when it was run again on the same crash state");
   }
   return frames_[depth_++];
 }
@@ -57,7 +58,7 @@ const Chooser::Frame& Chooser::replay(std::uint32_t question, std::uint32_t deta
 bool Chooser::on_path(std::uint32_t count, std::uint32_t* taken) {
   if (depth_ >= path_.size()) return false;
   if (path_[depth_] >= count) {
-    throw std::invalid_argument("the path does not fit this trace: decision " + std::to_string(depth_) +
+    fail<std::invalid_argument>("the path does not fit this trace: decision " + std::to_string(depth_) +
                                 " has " + std::to_string(count) + " outcomes");
   }
   *taken = path_[depth_];
@@ -75,6 +76,13 @@ void Chooser::push_classes(std::uint32_t question, std::uint32_t detail, std::ui
   const auto count = static_cast<std::uint32_t>(classes.size()) - class_base;
   frames_.push_back({question, detail, count, taken, class_base, member_base});
   ++depth_;
+}
+
+std::vector<std::uint32_t> Chooser::planned() const {
+  std::vector<std::uint32_t> taken;
+  taken.reserve(frames_.size());
+  for (const Frame& frame : frames_) taken.push_back(frame.taken);
+  return taken;
 }
 
 std::vector<std::uint32_t> Chooser::path() const {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,9 @@ struct Assignment {
 // question that has one left, and asks on from there.
 class Chooser {
  public:
+  // What was thrown at a question. Kept, because what runs between may take it for an error of its own.
+  std::exception_ptr trouble;
+
   // What to take at a question that is not on the given path.
   enum class Policy : std::uint8_t { kFirst, kAssigned, kRandom };
 
@@ -80,9 +84,17 @@ class Chooser {
 
   std::uint32_t depth() const { return depth_; }
   std::vector<std::uint32_t> path() const;
+  // Of the state that next() moved to, as far as they are decided.
+  std::vector<std::uint32_t> planned() const;
   std::span<const Frame> frames() const { return {frames_.data(), depth_}; }
 
  private:
+  template <typename Error>
+  [[noreturn]] void fail(const std::string& what) {
+    trouble = std::make_exception_ptr(Error(what));
+    std::rethrow_exception(trouble);
+  }
+
   std::vector<Frame> frames_;
   std::vector<std::uint32_t> path_;
   std::uint32_t depth_ = 0;

@@ -6,21 +6,30 @@
 
 namespace plugpull {
 
-void Explorer::explore_point(const StateInfo& info, std::uint64_t share) {
+// Depth first from where it was left, for at most `share` states. True: all were seen.
+bool Explorer::explore_point(Unfinished& work, std::uint64_t share) {
+  go_to(work.point);
+  const StateInfo info{.acked = acked_at(work.point), .point = work.point};
   floor_ = 0;
-  current_.cuts = {{.point = info.point}};
-  seen_.clear();
-  chooser_.restart(Chooser::Policy::kFirst);
-  const std::uint64_t before = result_.states;
-  if (depth_first(info, share)) {
-    result_.distinct += leaves_;
-    result_.of += static_cast<double>(leaves_);
-    return;
+  current_.cuts = {{.point = work.point}};
+  chooser_.restart(Chooser::Policy::kFirst, work.next);
+  const std::size_t mark = scene_->mark();
+  const std::uint64_t limit = result_.states + share;
+  bool done = false;
+  while (!done && !result_.stopped && (result_.states < limit || (work.leaves == 0 && limit > 0))) {
+    visit(info);
+    nest(info, mark);
+    scene_->rewind(mark);
+    ++work.leaves;
+    done = !chooser_.next(floor_);
   }
-  result_.exhaustive = false;
-  const std::uint64_t used = result_.states - before;
-  if (!result_.stopped) sample(info, share + share / 2 + 1 - std::min(share + share / 2, used));
-  result_.distinct += seen_.size();
+  if (done) {
+    result_.distinct += work.leaves;
+    result_.of += static_cast<double>(work.leaves);
+  } else {
+    work.next = chooser_.planned();
+  }
+  return done;
 }
 
 // Takes note of the state visited last; false if it was known.
@@ -34,25 +43,17 @@ bool Explorer::remember_state() {
   return seen_.insert(hash).second;
 }
 
-// True: all of them, and leaves_ says how many.
-bool Explorer::depth_first(const StateInfo& info, std::uint64_t share) {
+// States from all over a point that has too many: the extremes, every change alone, tears, then at random.
+void Explorer::sample_point(const Unfinished& work, std::uint64_t limit) {
+  go_to(work.point);
+  const StateInfo info{.acked = acked_at(work.point), .point = work.point};
+  floor_ = 0;
+  current_.cuts = {{.point = work.point}};
+  seen_.clear();
+  // What the search has seen, is known.
+  const std::vector<std::uint32_t>& searched = work.next;
   const std::size_t mark = scene_->mark();
-  // Half of what is allowed here is kept for samples from all over, should it be too little.
-  const std::uint64_t limit = result_.states + share;
-  leaves_ = 0;
-  for (;;) {
-    if (!visit(info)) return false;
-    ++leaves_;
-    nest(info, mark);
-    scene_->rewind(mark);
-    if (result_.stopped) return false;
-    if (!chooser_.next(floor_)) return true;
-    if (result_.states >= limit) return false;
-  }
-}
-
-void Explorer::sample(const StateInfo& info, std::uint64_t limit) {
-  const std::size_t mark = scene_->mark();
+  std::uint64_t fresh = 0;
   double estimates = 0;
   std::uint64_t samples = 0;
   const auto take = [&](Chooser::Policy policy) {
@@ -60,7 +61,8 @@ void Explorer::sample(const StateInfo& info, std::uint64_t limit) {
     --limit;
     chooser_.restart(policy);
     const bool more = visit(info);
-    remember_state();
+    const std::vector<std::uint32_t> taken = chooser_.path();
+    if (!std::ranges::lexicographical_compare(taken, searched) && remember_state()) ++fresh;
     nest(info, mark);
     scene_->rewind(mark);
     return more && !result_.stopped;
@@ -109,8 +111,9 @@ void Explorer::sample(const StateInfo& info, std::uint64_t limit) {
   }
   // Knuth 1975, Estimating the efficiency of backtrack programs: the mean of the product of the
   // branching factors along random descents is the number of leaves.
-  result_.of += std::max(samples == 0 ? 0 : estimates / static_cast<double>(samples),
-                         static_cast<double>(seen_.size()));
+  const double seen = static_cast<double>(work.leaves + fresh);
+  result_.distinct += work.leaves + fresh;
+  result_.of += std::max(samples == 0 ? 0 : estimates / static_cast<double>(samples), seen);
 }
 
 }  // namespace plugpull

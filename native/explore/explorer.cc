@@ -5,6 +5,25 @@
 #include "native/explore/mix.h"
 
 namespace plugpull {
+namespace {
+
+std::vector<std::uint32_t> points_of(const Trace& trace) {
+  std::vector<std::uint32_t> points;
+  const auto& ops = trace.recording.ops();
+  bool news = true;  // something since the last point that a state could show
+  for (std::uint32_t i = 0; i < ops.size(); ++i) {
+    const OpKind kind = ops[i].kind;
+    if ((is_flush(kind) || kind == OpKind::kAck) && news) {
+      points.push_back(i);
+      news = false;
+    }
+    if (is_change(kind) || kind == OpKind::kAck || kind == OpKind::kStep) news = true;
+  }
+  if (news) points.push_back(static_cast<std::uint32_t>(ops.size()));
+  return points;
+}
+
+}  // namespace
 
 Explorer::Explorer(const Trace& trace, ExploreOptions options)
     : trace_(trace),
@@ -13,7 +32,8 @@ Explorer::Explorer(const Trace& trace, ExploreOptions options)
       families_(options.tear, options.random_tears),
       names_(trace.paths),
       steps_(trace.steps),
-      view_(names_, steps_) {
+      view_(names_, steps_),
+      points_(points_of(trace)) {
   begin_scene();
 }
 
@@ -74,25 +94,18 @@ std::int64_t Explorer::acked_at(std::uint32_t point) const {
   return acked;
 }
 
-std::vector<std::uint32_t> Explorer::points() const {
-  std::vector<std::uint32_t> points;
-  const auto& ops = trace_.recording.ops();
-  bool news = true;  // something since the last point that a state could show
-  for (std::uint32_t i = 0; i < ops.size(); ++i) {
-    const OpKind kind = ops[i].kind;
-    if ((is_flush(kind) || kind == OpKind::kAck) && news) {
-      points.push_back(i);
-      news = false;
-    }
-    if (is_change(kind) || kind == OpKind::kAck || kind == OpKind::kStep) news = true;
-  }
-  if (news) points.push_back(static_cast<std::uint32_t>(ops.size()));
-  return points;
-}
-
 unsigned Explorer::run(const Check& check, const StateInfo& info) {
   view_.begin();
-  return check(view_, info);
+  chooser_.trouble = nullptr;
+  unsigned verdict = 0;
+  try {
+    verdict = check(view_, info);
+  } catch (...) {
+    if (!chooser_.trouble) throw;
+  }
+  // Not the program's fault, whatever it made of it.
+  if (chooser_.trouble) std::rethrow_exception(chooser_.trouble);
+  return verdict;
 }
 
 void Explorer::count(const StateInfo& info, unsigned verdict) {
@@ -132,8 +145,31 @@ void Explorer::count_steps(std::uint32_t last_kept) {
   }
 }
 
+// An even part of what is left of `limit` states.
+std::uint64_t Explorer::share_of(std::uint64_t limit, std::size_t parts) const {
+  return (limit - std::min(limit, result_.states)) / parts;
+}
+
+// The point that exploration looks at before it comes to this one; 0 if there is none.
+std::uint32_t Explorer::point_before(std::uint32_t point) const {
+  const auto found = std::ranges::lower_bound(points_, point);
+  return found == points_.begin() ? 0 : *std::prev(found);
+}
+
+// Where in the protocol a crash can fall between two points.
+void Explorer::find_steps(std::uint32_t before, std::uint32_t point) {
+  const auto& ops = trace_.recording.ops();
+  segment_.clear();
+  if (before > 0 && ops[before - 1].step != kNone) segment_.push_back({ops[before - 1].step, point});
+  for (std::uint32_t n = before; n < point; ++n) {
+    if (ops[n].kind != OpKind::kStep) continue;
+    if (!segment_.empty()) segment_.back().until = n;
+    segment_.push_back({ops[n].step, point});
+  }
+}
+
 Explored Explorer::explore(const Check& check, const std::function<bool()>& stop) {
-  return explore_points(points(), check, stop);
+  return explore_points(points_, check, stop);
 }
 
 Explored Explorer::explore_points(const std::vector<std::uint32_t>& all, const Check& check,
@@ -144,32 +180,28 @@ Explored Explorer::explore_points(const std::vector<std::uint32_t>& all, const C
   found_.clear();
   step_counts_.clear();
   result_.points = all.size();
-  const auto& ops = trace_.recording.ops();
-  StateInfo info;
-  std::uint32_t before = 0;
-  NameId last_step = kNone;
+  // First every point in turn with an even share of half of what is allowed, then those that were not
+  // done with it.
+  std::vector<Unfinished> unfinished;
+  const std::uint64_t half = options_.max_states - options_.max_states / 2;
   for (std::size_t i = 0; i < all.size() && !result_.stopped; ++i) {
-    // Where in the protocol a crash can fall between the point before and this one.
-    segment_.clear();
-    if (last_step != kNone) segment_.push_back({last_step, all[i]});
-    for (std::uint32_t n = before; n < all[i]; ++n) {
-      if (ops[n].kind == OpKind::kAck) info.acked = static_cast<std::int64_t>(ops[n].length);
-      if (ops[n].kind != OpKind::kStep) continue;
-      if (!segment_.empty()) segment_.back().until = n;
-      last_step = ops[n].step;
-      segment_.push_back({last_step, all[i]});
-    }
+    const std::uint32_t before = point_before(all[i]);
+    find_steps(before, all[i]);
     if (options_.kill_first) {
-      for (std::uint32_t n = before + (i == 0 ? 0 : 1); n <= all[i] && !result_.stopped; ++n) {
-        if (n > 0 && ops[n - 1].kind == OpKind::kStep) continue;
+      for (std::uint32_t n = before + (before == 0 ? 0 : 1); n <= all[i] && !result_.stopped; ++n) {
+        if (n > 0 && trace_.recording.ops()[n - 1].kind == OpKind::kStep) continue;
         kill_then_cut({.acked = acked_at(n), .point = n});
       }
     }
-    before = all[i];
-    go_to(all[i]);
-    info.point = all[i];
-    const std::uint64_t left = options_.max_states - std::min(options_.max_states, result_.states);
-    explore_point(info, std::max<std::uint64_t>(1, left / (all.size() - i)));
+    Unfinished work{.point = all[i]};
+    if (!explore_point(work, share_of(half, all.size() - i)) && !result_.stopped) unfinished.push_back(work);
+  }
+  for (std::size_t i = 0; i < unfinished.size() && !result_.stopped; ++i) {
+    find_steps(point_before(unfinished[i].point), unfinished[i].point);
+    const std::uint64_t share = share_of(options_.max_states, unfinished.size() - i);
+    if (explore_point(unfinished[i], share - share / 3)) continue;
+    result_.exhaustive = false;
+    if (!result_.stopped) sample_point(unfinished[i], share_of(options_.max_states, unfinished.size() - i));
   }
   if (result_.stopped) result_.exhaustive = false;
   for (NameId id = 0; id < step_counts_.size(); ++id) {

@@ -114,7 +114,7 @@ class Explorer {
   StatePath path() const;
   std::int64_t acked_at(std::uint32_t point) const;
   // The numbers of operations after which exploration looks.
-  std::vector<std::uint32_t> points() const;
+  const std::vector<std::uint32_t>& points() const { return points_; }
 
  private:
   struct SegmentStep {
@@ -130,16 +130,25 @@ class Explorer {
     const Recording* recording;
   };
 
+  // A point, and how far the search of its states has got.
+  struct Unfinished {
+    std::uint32_t point = 0;
+    std::vector<std::uint32_t> next{};  // decisions of the state that comes next
+    std::uint64_t leaves = 0;           // seen before it
+  };
+
+  std::uint64_t share_of(std::uint64_t limit, std::size_t parts) const;
   void begin_scene();
+  std::uint32_t point_before(std::uint32_t point) const;
+  void find_steps(std::uint32_t before, std::uint32_t point);
   const Part* part_of(const Pending& change) const;
   unsigned run(const Check& check, const StateInfo& info);
   bool visit(const StateInfo& info);
   void count(const StateInfo& info, unsigned verdict);
   void count_steps(std::uint32_t last_kept);
   // explore_point.cc
-  void explore_point(const StateInfo& info, std::uint64_t share);
-  bool depth_first(const StateInfo& info, std::uint64_t share);
-  void sample(const StateInfo& info, std::uint64_t limit);
+  bool explore_point(Unfinished& work, std::uint64_t share);
+  void sample_point(const Unfinished& work, std::uint64_t limit);
   bool remember_state();
   // nested.cc
   void nest(const StateInfo& info, std::size_t mark);
@@ -155,7 +164,8 @@ class Explorer {
   NameTable names_;
   NameTable steps_;
   std::unique_ptr<Scene> scene_;
-  CrashView view_;        // the same object for all scenes
+  CrashView view_;  // the same object for all scenes
+  std::vector<std::uint32_t> points_;
   std::uint32_t at_ = 0;  // operations the scene has taken in
   std::vector<Part> parts_;
   StatePath current_;
@@ -164,7 +174,6 @@ class Explorer {
   const Check* check_ = nullptr;
   const std::function<bool()>* stop_ = nullptr;
   Explored result_;
-  std::uint64_t leaves_ = 0;
   std::unordered_set<std::uint64_t> seen_;  // at this point
   std::map<std::pair<unsigned, std::uint32_t>, std::uint64_t> found_;
   std::vector<SegmentStep> segment_;

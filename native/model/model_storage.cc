@@ -182,9 +182,12 @@ void ModelStorage::see_mapped_changes() {
 }
 
 void ModelStorage::forget_mappings(const std::byte* at, std::size_t length) {
-  std::erase_if(shared_, [&](const SharedMapping& mapping) {
-    return mapping.at < at + length && at < mapping.at + mapping.shadow.size();
-  });
+  for (auto& mapping : shared_) {
+    if (at >= mapping.at + mapping.shadow.size() || mapping.at >= at + length) continue;
+    // Heaps are unmapped whole or from their end.
+    mapping.shadow.resize(at > mapping.at ? static_cast<std::size_t>(at - mapping.at) : 0);
+  }
+  std::erase_if(shared_, [](const SharedMapping& mapping) { return mapping.shadow.empty(); });
 }
 
 std::unique_ptr<File> ModelStorage::open(const std::string& path, OpenMode mode) {

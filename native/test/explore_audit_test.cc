@@ -152,7 +152,8 @@ TEST_CASE("heaps: no outcome is lost, and a hundredth of the states is enough") 
     BankRun run(bank);
     const ExploreOptions options{.tear = TearRule::kPrefix};
     double of_backend = 0;
-    for (const std::uint32_t point : Explorer(run.trace(), options).points()) {
+    const Explorer all(run.trace(), options);
+    for (const std::uint32_t point : all.points()) {
       CAPTURE(point);
       const Audit audit = audit_point(
           run.trace(), options, point,

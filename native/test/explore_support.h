@@ -14,7 +14,7 @@ namespace plugpull::test {
 // seed. Recorded over the storage model, and checked in crash states.
 struct Bank {
   std::string backend = "redo";
-  PlantedBugs planted;
+  PlantedBugs planted{};
   std::string profile = "posix";
   std::uint32_t seed = 1;
   std::size_t heap_bytes = 16 * kPageSize;
