@@ -47,9 +47,7 @@ std::unique_ptr<Reservation> MemoryPool::reserve(std::size_t size, std::byte* fi
   void* base = ::mmap(fixed, size, PROT_NONE, flags, -1, 0);
   if (base == MAP_FAILED && errno == EEXIST) {
     // What is in the way may be memory that only waits to be used again.
-    std::erase_if(regions_, [](const auto& region) {
-      return !region->used && ::munmap(region->base, region->size) == 0;
-    });
+    release_unused();
     base = ::mmap(fixed, size, PROT_NONE, flags, -1, 0);
   }
   if (base == MAP_FAILED) throw OsError("mmap", "reserved memory", errno);
@@ -58,6 +56,11 @@ std::unique_ptr<Reservation> MemoryPool::reserve(std::size_t size, std::byte* fi
   region->size = size;
   regions_.push_back(std::move(region));
   return std::make_unique<PooledReservation>(*this, regions_.back().get());
+}
+
+void MemoryPool::release_unused() {
+  std::erase_if(regions_,
+                [](const auto& region) { return !region->used && ::munmap(region->base, region->size) == 0; });
 }
 
 void MemoryPool::make_accessible(std::byte* at, std::size_t length) {

@@ -21,6 +21,8 @@ class MemoryPool {
   // Makes [at, at + length) of a reservation readable and writable; its content is whatever was there before.
   // OsError EINVAL if it is not inside one.
   void make_accessible(std::byte* at, std::size_t length);
+  // Gives back what only waits to be used again: another pool may need the same address.
+  void release_unused();
 
  private:
   friend class PooledReservation;

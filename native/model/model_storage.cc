@@ -150,9 +150,19 @@ ModelStorage::ModelStorage(const Options& options)
 
 ModelStorage::~ModelStorage() = default;
 
-void ModelStorage::add(Op op) {
-  op.step = step_;
-  trace_.recording.add(op);
+void ModelStorage::add(Op op, ConstBytes written) {
+  // Once the trace is full nothing goes on: what follows would be explored as if it had not happened.
+  try {
+    op.step = step_;
+    if (op.kind == OpKind::kWrite) {
+      trace_.recording.add_write(op, written);
+    } else {
+      trace_.recording.add(op);
+    }
+  } catch (const TraceLimit&) {
+    full_ = true;
+    throw;
+  }
 }
 
 void ModelStorage::write(Inode& inode, ConstBytes in, std::uint64_t offset, bool mapped) {
@@ -160,10 +170,9 @@ void ModelStorage::write(Inode& inode, ConstBytes in, std::uint64_t offset, bool
         .mapped = mapped,
         .inode = inode.id,
         .path = inode.path,
-        .step = step_,
         .offset = offset,
         .size_before = inode.bytes.size()};
-  trace_.recording.add_write(op, in);
+  add(op, in);
   if (inode.bytes.size() < offset + in.size()) inode.bytes.resize(offset + in.size());
   std::memcpy(inode.bytes.data() + offset, in.data(), in.size());
 }

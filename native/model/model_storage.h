@@ -39,7 +39,12 @@ class ModelStorage : public Storage {
   // A step has been passed. See StepRecorder.
   void note_step(std::string_view step);
 
+  // No heap is open any more: gives back the memory that waits for the next one.
+  void release_memory() { pool_.release_unused(); }
+
   const Profile& profile() const { return *profile_; }
+  // Has the trace met its limit? What was done since is not in it.
+  bool full() const { return full_; }
   // Stable once nothing writes any more.
   const Trace& trace() const { return trace_; }
   // Whole content of every file, by path.
@@ -60,7 +65,7 @@ class ModelStorage : public Storage {
     std::vector<std::byte> shadow;
   };
 
-  void add(Op op);
+  void add(Op op, ConstBytes written = {});
   void write(Inode& inode, ConstBytes in, std::uint64_t offset, bool mapped);
   void see_mapped_changes();
   void forget_mappings(const std::byte* at, std::size_t length);
@@ -72,6 +77,7 @@ class ModelStorage : public Storage {
   MemoryPool pool_;
   Trace trace_;
   NameId step_ = kNone;
+  bool full_ = false;
 };
 
 // While it lives, the process's steps are noted in the trace, and passed on to the observer before it.
