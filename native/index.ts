@@ -156,7 +156,119 @@ export interface NativeError extends Error {
   path?: string;
 }
 
+/** One promise of a file system that the model can be told to keep, and who says so. */
+export interface ModelProfile {
+  name: string;
+  summary: string;
+  reflink: boolean;
+  rules: { rule: string; source: string }[];
+}
+
+export interface ModelExploreOptions {
+  seed?: number;
+  /** Crash states to visit at most; all where there are fewer. */
+  maxStates?: number;
+  /** Further ways to tear each write, drawn from the seed. */
+  randomTears?: number;
+  /** Cuts again during recovery, so many times. */
+  nested?: number;
+  /** Crash states at most at one place of a recovery. */
+  nestedStates?: number;
+  /** Also kill the process first, let recovery run, and cut the power then. */
+  killFirst?: boolean;
+  /** Memory for remembering which states were seen. */
+  memoryBytes?: number;
+  stopAtFirst?: boolean;
+}
+
+/** Recovers and checks the state that `NativeModel.crashed` shows; 0 is right, else the class of what is wrong. */
+export type ModelCheck = (acked: number, point: number, cuts: number) => number;
+
+export interface ModelExplored {
+  states: number;
+  distinct: number;
+  /** How many there are; estimated unless `exhaustive`. */
+  of: number;
+  exhaustive: boolean;
+  /** Places of the run that were cut. */
+  points: number;
+  /** Of the states: those with more than one cut. */
+  nested: number;
+  stopped: boolean;
+  /** States by the check's answer. */
+  verdicts: Record<string, number>;
+  /** States whose cut can have fallen after this step. */
+  steps: Record<string, number>;
+  /** The first of each class and step. */
+  violations: { path: string; verdict: number; acked: number }[];
+}
+
+/** What became of one pending change in a crash state. */
+export interface ModelChange {
+  fate: 'unread' | 'kept' | 'lost' | 'torn';
+  /** 1: of the recorded run, 2: of the recovery after the first cut … */
+  cut: number;
+  /** Number of the operation there, from 1. */
+  operation: number;
+  what: string;
+  file: string;
+  other: string;
+  offset: number;
+  length: number;
+  /** The last step passed before it. */
+  step: string;
+  detail: string;
+}
+
+export interface ModelMinimized {
+  reproduced: boolean;
+  verdict: number;
+  acked: number;
+  /** Leads `replay` to the smallest state. */
+  path: string;
+  /** Operations of the run that had happened at the cut. */
+  point: number;
+  tries: number;
+  changes: ModelChange[];
+}
+
+export interface ModelOperation {
+  kind: string;
+  file?: string;
+  other?: string;
+  step?: string;
+  offset: number;
+  /** kind `ack`: the commit. */
+  length: number;
+}
+
+/** A run over the model of storage: recorded first, then its crash states are explored. */
+export interface NativeModel {
+  /** For the heap while the run is recorded. */
+  readonly storage: NativeStorage;
+  /** The files as a crash left them: for the check, while it runs. */
+  readonly crashed: NativeStorage;
+  /** Equal for equal runs. */
+  readonly hash: string;
+  /** Operations recorded. */
+  readonly operations: number;
+  /** Commit `commit` was acknowledged. */
+  ack(commit: number): void;
+  /** The run is over; what follows explores it. */
+  finish(options: ModelExploreOptions): void;
+  explore(check: ModelCheck, stopping: () => boolean): ModelExplored;
+  replay(path: string, check: ModelCheck): number;
+  minimize(path: string, check: ModelCheck, tries: number): ModelMinimized;
+  /** Recovery gave the state of this commit: a cut during recovery may not lose it. To be called by the check. */
+  recovered(commit: number): void;
+  /** Operations [from, to) of the recorded run. */
+  slice(from: number, to: number): ModelOperation[];
+}
+
 export interface NativeAddon {
+  model(options: { profile?: string; traceBytes?: number }): NativeModel;
+  profiles(): ModelProfile[];
+
   /** Makes the files. Until the first commit() has returned, opening it may still say HEAP_ABSENT. */
   createHeap(options: HeapOptions): NativeHeap;
   /** Recovers. The empty layout name takes any layout. */

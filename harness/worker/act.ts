@@ -13,7 +13,7 @@ import {
   readAndVerify,
   type SessionOptions,
 } from '../../workloads/session.js';
-import type { Workload, WorkloadSize } from '../../workloads/workload.js';
+import type { Workload, WorkloadModel, WorkloadSize } from '../../workloads/workload.js';
 import type { CrashPlan } from '../core/events.js';
 import type { CheckJob, RunJob, WorkerResult, WorkerTarget } from './job.js';
 
@@ -141,12 +141,13 @@ export function compare(
   workload: Workload,
   seed: number,
   size: WorkloadSize,
+  model: WorkloadModel = workload.model(seed, size),
 ): WorkerResult {
   const { commit, bytes, problems } = readAndVerify(heap, workload, seed, size);
   if (commit === null || bytes === null) return broken(null, problems.join('; '));
   const garbage = implausible(heap, commit);
   if (garbage !== null) return broken(null, garbage);
-  const difference = differenceFrom(workload, workload.model(seed, size).stateAt(commit), bytes);
+  const difference = differenceFrom(workload, model.stateAt(commit), bytes);
   if (difference !== null) {
     return {
       outcome: 'inconsistent',

@@ -1,5 +1,7 @@
 /** The protocol between the controller and a zygote: one JSON object a line, one answer to each. */
+import type { ModelChange, ModelOperation } from '../../native/index.js';
 import type { CrashPlan } from '../core/events.js';
+import type { Verdict, Violation } from '../core/verdict.js';
 
 /** The target as a worker needs it. */
 export interface WorkerTarget {
@@ -53,7 +55,60 @@ export interface ServeJob {
   limits: WorkerLimits;
 }
 
-export type WorkerJob = RunJob | CheckJob | ServeJob;
+/** Records a run over the storage model and explores its crash states. */
+export interface ExploreJob {
+  op: 'explore';
+  target: WorkerTarget;
+  seed: number;
+  /** Commits in the recorded run. */
+  commits: number;
+  /** Promises of the file system, by name. */
+  profile: string;
+  /** Crash states to visit at most. */
+  maxStates: number;
+  /** Cuts again during recovery, so many times. */
+  nested: number;
+  nestedStates: number;
+  stopAtFirst: boolean;
+  memoryBytes: number;
+  /** Visit this state alone, instead of exploring. */
+  replay?: string;
+  limits: WorkerLimits;
+}
+
+/** A violation in the model, as small as it could be made. */
+export interface ExploredFinding {
+  verdict: Violation;
+  acked: number;
+  recovered: number | null;
+  reason: string;
+  /** Leads to the smallest state. */
+  path: string;
+  /** Operations of the run that had happened at the cut. */
+  point: number;
+  tries: number;
+  changes: ModelChange[];
+  /** The last operations before the cut; the first has the number `firstOperation` (from 1). */
+  operations: ModelOperation[];
+  firstOperation: number;
+}
+
+export interface ExploreResult {
+  states: number;
+  of: number | null;
+  exhaustive: boolean;
+  nested: number;
+  counts: Partial<Record<Verdict, number>>;
+  steps: Record<string, number>;
+  /** Operations of the recorded run. */
+  operations: number;
+  /** Equal for equal runs. */
+  hash: string;
+  findings: ExploredFinding[];
+  millis: { record: number; explore: number; minimize: number };
+}
+
+export type WorkerJob = RunJob | CheckJob | ServeJob | ExploreJob;
 
 export interface WorkerAnswer {
   end: { exit: number | null; signal: number | null; stopped: 'time' | 'memory' | 'output' | null };
@@ -65,6 +120,8 @@ export interface WorkerAnswer {
   /** What `check` found, or what stopped the work. */
   result: WorkerResult | null;
   log: string;
+  /** op `explore`: what was found. */
+  explored?: ExploreResult;
   millis: number;
 }
 

@@ -8,8 +8,9 @@ import { native } from '../../native/index.js';
 import { loadWorkload } from '../../workloads/registry.js';
 import type { Workload } from '../../workloads/workload.js';
 import { actCheck, actRun, emitResult, sizeOf } from './act.js';
+import { actExplore } from './explore.js';
 import { actServe } from './serve.js';
-import type { WorkerAnswer, WorkerJob, WorkerResult } from './job.js';
+import type { ExploreResult, WorkerAnswer, WorkerJob, WorkerResult } from './job.js';
 
 const logBytes = 16 * 1024;
 
@@ -36,7 +37,8 @@ function inChild(job: WorkerJob, workload: Workload): never {
   try {
     if (job.op === 'run') actRun(job, workload);
     else if (job.op === 'check') actCheck(job, workload);
-    else actServe(job, workload);
+    else if (job.op === 'serve') actServe(job, workload);
+    else actExplore(job, workload);
     native.exitNow(0);
   } catch (error) {
     emitResult({ outcome: 'failed', state: null, reason: (error as Error).message });
@@ -45,11 +47,9 @@ function inChild(job: WorkerJob, workload: Workload): never {
 }
 
 /** What the child wrote up to its death. A last line without its newline does not count. */
-function parse(
-  output: Buffer,
-): Pick<WorkerAnswer, 'acked' | 'steps' | 'result' | 'log'> & { running: boolean } {
+function parse(output: Buffer): Pick<WorkerAnswer, 'acked' | 'steps' | 'result' | 'log' | 'explored'> {
   let acked = -1;
-  let running = false;
+  let explored: ExploreResult | undefined;
   let result: WorkerResult | null = null;
   const steps: string[] = [];
   const log: string[] = [];
@@ -57,13 +57,18 @@ function parse(
   for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
     if (line.startsWith('c ')) acked = Number(line.slice(2));
     else if (line.startsWith('s ')) steps.push(line.slice(line.indexOf(' ', 2) + 1));
-    else if (line === 'p run') {
-      running = true;
-      steps.length = 0;
-    } else if (line.startsWith('r ')) result = JSON.parse(line.slice(2)) as WorkerResult;
+    else if (line === 'p run') steps.length = 0;
+    else if (line.startsWith('x ')) explored = JSON.parse(line.slice(2)) as ExploreResult;
+    else if (line.startsWith('r ')) result = JSON.parse(line.slice(2)) as WorkerResult;
     else if (line !== '') log.push(line);
   }
-  return { acked, running, steps, result, log: log.join('\n').slice(-logBytes) };
+  return {
+    acked,
+    steps,
+    result,
+    log: log.join('\n').slice(-logBytes),
+    ...(explored === undefined ? {} : { explored }),
+  };
 }
 
 function answer(job: WorkerJob, workload: Workload): WorkerAnswer {
@@ -71,7 +76,7 @@ function answer(job: WorkerJob, workload: Workload): WorkerAnswer {
   const pid = native.forkChild();
   if (pid === 0) inChild(job, workload);
   const end = native.waitChild(pid, job.limits);
-  const { acked, steps, result, log } = parse(end.output);
+  const { acked, steps, result, log, explored } = parse(end.output);
   return {
     end: { exit: end.exit, signal: end.signal, stopped: end.stopped },
     acked,
@@ -79,6 +84,7 @@ function answer(job: WorkerJob, workload: Workload): WorkerAnswer {
     steps,
     result,
     log,
+    ...(explored === undefined ? {} : { explored }),
     millis: Number(process.hrtime.bigint() - started) / 1e6,
   };
 }
