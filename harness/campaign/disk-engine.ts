@@ -16,7 +16,8 @@ import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { diskProgram } from '../disk/line-process.js';
 import { minimize } from '../disk/minimize.js';
-import { Presenter } from '../disk/presenter.js';
+import { Presenter, unmountable } from '../disk/presenter.js';
+import { tryRepair } from '../disk/repair.js';
 import { record, type DiskFaults, type Recording } from '../disk/recording.js';
 import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
 import { whyNoDisk } from '../rigs/disk.js';
@@ -287,6 +288,7 @@ class Search {
     const { acked } = minimized;
     const manifest = { target, seed, fs: { name, type, options }, acked, verdict, explanation };
     writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest }, saved);
+    const repair = reason?.startsWith(unmountable) === true ? await tryRepair(fs, saved) : '';
     rmSync(saved);
     context.addFinding({
       trial: this.index,
@@ -301,7 +303,7 @@ class Search {
       recovered,
       explanation,
       afterCrash: existsSync(afterCrash) ? afterCrash : null,
-      logs: { run: recording.log, copy: copied, kernel: await kernelLog(performance.now() - since) },
+      logs: { run: recording.log, copy: copied, repair, kernel: await kernelLog(performance.now() - since) },
       timeline,
       bundle,
     });

@@ -12,6 +12,7 @@ import { readBundle, writeBundle, type Bundle } from '../store/bundle.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import { createChecker } from './checker.js';
 import { diskProgram, LineProcess } from './line-process.js';
+import { unmountable } from './presenter.js';
 import { dataFolder } from './recording.js';
 import { judgeState, type AckedRange } from './verdict.js';
 
@@ -87,7 +88,7 @@ export async function replayDiskState({
         .ask(`mount ${device} ${mount} ${fs.type} ${fs.options === '' ? '-' : fs.options}`)
         .then(
           () => checker.check(path.join(mount, dataFolder), acked.last),
-          (error: unknown) => unmountable((error as Error).message),
+          (error: unknown) => refused((error as Error).message),
         );
       return judgeState(acked, [check]);
     } finally {
@@ -100,12 +101,12 @@ export async function replayDiskState({
   }
 }
 
-function unmountable(why: string): SubjectCheck {
+function refused(why: string): SubjectCheck {
   const end = { exit: null, signal: null, stopped: null };
   return {
     outcome: 'failed',
     state: null,
-    reason: `the file system could not be mounted: ${why}`,
+    reason: `${unmountable}: ${why}`,
     log: '',
     end,
     millis: 0,

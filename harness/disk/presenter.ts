@@ -6,6 +6,9 @@ import type { Checker } from './checker.js';
 import { LineProcess } from './line-process.js';
 import { dataFolder, type Recording } from './recording.js';
 
+/** How the reason of such a verdict begins. */
+export const unmountable = 'the file system could not be mounted';
+
 export interface StateName {
   epoch: number;
   /** See choicesText. */
@@ -110,7 +113,7 @@ function refused(answer: string): SubjectCheck {
   return {
     outcome: 'failed',
     state: null,
-    reason: `the file system could not be mounted: ${text.join(' ')} (errno ${errno})`,
+    reason: `${unmountable}: ${text.join(' ')} (errno ${errno})`,
     log: '',
     end: { exit: null, signal: null, stopped: null },
     millis: 0,
