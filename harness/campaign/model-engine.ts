@@ -6,7 +6,7 @@ import { summarize, type BackendTarget, type Target } from '../core/target.js';
 import { version } from '../core/version.js';
 import { explainFinding, timelineOf } from '../explore/explain.js';
 import { modelStateSchema, writeModelBundle } from '../explore/model-bundle.js';
-import { exploreRun, modelSeed, whyNotInModel, type ModelOptions } from '../explore/model-jobs.js';
+import { exploreRun, modelSeed, notInModel, type ModelOptions } from '../explore/model-jobs.js';
 import { Zygote } from '../subjects/zygote.js';
 import type { ExploredFinding, ExploreResult } from '../worker/job.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
@@ -73,14 +73,8 @@ export class ModelEngine implements Engine {
   }
 
   private admit(context: CampaignContext, target: Target): BackendTarget[] {
-    const lacking = whyNotInModel(target);
-    if (lacking === null && target.kind === 'backend') return [target];
-    context.emit({
-      type: 'skipped',
-      what: `${target.id} under cut on model`,
-      ...lacking!,
-      reason: lacking?.reason ?? '',
-    });
+    if (target.kind === 'backend') return [target];
+    context.emit({ type: 'skipped', what: `${target.id} under cut on model`, ...notInModel });
     return [];
   }
 
@@ -151,7 +145,7 @@ export class ModelEngine implements Engine {
       fs: profile,
       counts,
       states: result?.states ?? 0,
-      of: result === null || result.of === null ? null : Math.round(result.of),
+      of: roundedOrNull(result?.of),
       exhaustive: result?.exhaustive ?? false,
       bySteps: result?.steps ?? {},
       millis: Math.round(millis),
@@ -242,4 +236,8 @@ export class ModelEngine implements Engine {
     }
     return total;
   }
+}
+
+function roundedOrNull(value: number | null | undefined): number | null {
+  return typeof value === 'number' ? Math.round(value) : null;
 }

@@ -25,6 +25,8 @@ export interface RunFlags {
   profile?: string[];
   states?: number;
   exhaustive?: boolean;
+  nested?: number;
+  memory?: number;
   commits?: number;
   controls: boolean;
   sweep?: string;

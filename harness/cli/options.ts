@@ -48,3 +48,16 @@ export function shard(value: string): Shard {
   }
   return { index, of };
 }
+
+/** 0 to 8. */
+export function smallNumber(value: string): number {
+  if (!/^[0-8]$/.test(value)) throw new InvalidArgumentError('a whole number from 0 to 8 is needed.');
+  return Number(value);
+}
+
+/** Bytes of `512M`, `2G` or a plain number. */
+export function bytes(value: string): number {
+  const match = /^([1-9]\d{0,9})([KMG]?)$/.exec(value);
+  if (match === null) throw new InvalidArgumentError('a size such as 512M or 2G is needed.');
+  return Number(match[1]) * { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match[2] as '' | 'K' | 'M' | 'G'];
+}

@@ -4,11 +4,14 @@ import path from 'node:path';
 import { backendTargets } from '../campaign/targets.js';
 import type { Engine } from '../campaign/context.js';
 import { KillEngine, sweepChoices } from '../campaign/kill-engine.js';
+import { ModelEngine } from '../campaign/model-engine.js';
 import { DiskEngine, defaultDiskCommits } from '../campaign/disk-engine.js';
 import { fileSystemNames } from '../disk/file-systems.js';
 import { faultNames, rigNames, type CommandTargetConfig, type Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
 import { defaultCommandLimits, type CommandTarget, type Target } from '../core/target.js';
+import { defaultModelOptions } from '../explore/model-jobs.js';
+import { native } from '../../native/index.js';
 import { requireTogether, type RunFlags } from './flags.js';
 
 export interface CampaignPlan {
@@ -32,6 +35,19 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   const skipped: CampaignPlan['skipped'] = [];
   const engines: Engine[] = [];
   if (faults.includes('kill') && rigs.includes('folder')) engines.push(new KillEngine(targets, sweep));
+  if (faults.includes('cut') && rigs.includes('model')) {
+    const { profiles, nested, memoryBytes } = modelChoices(flags);
+    engines.push(
+      new ModelEngine(targets, {
+        profiles,
+        nested,
+        memoryBytes,
+        commits: flags.commits ?? defaultModelOptions.commits,
+        maxStates: flags.states ?? defaultModelOptions.maxStates,
+        exhaustive: flags.exhaustive ?? false,
+      }),
+    );
+  }
   // Recording takes seconds for each target and file system: only when asked for.
   const wantsDisk = flags.fs !== undefined || (flags.rig ?? config.rig).includes('disk');
   if (faults.includes('cut') && rigs.includes('disk') && wantsDisk) {
@@ -61,6 +77,16 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
     engines.some(({ rig }) => rig === 'disk') ||
     targets.some((target) => target.kind === 'backend' && target.needsReflink);
   return { engines, targets, skipped, wantsMounts };
+}
+
+function modelChoices(flags: RunFlags): { profiles: string[]; nested: number; memoryBytes: number } {
+  const known = native.profiles().map(({ name }) => name);
+  const profiles = pick('profile', flags.profile ?? [defaultModelOptions.profile], known);
+  return {
+    profiles,
+    nested: flags.nested ?? defaultModelOptions.nested,
+    memoryBytes: flags.memory ?? defaultModelOptions.memoryBytes,
+  };
 }
 
 function chooseTargets(flags: RunFlags, config: Config): Target[] {

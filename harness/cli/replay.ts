@@ -5,11 +5,12 @@ import os from 'node:os';
 import path from 'node:path';
 import picomatch from 'picomatch';
 import { UsageError } from '../core/errors.js';
-import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import { exitCodeOf } from '../core/exit-codes.js';
 import { deriveSeed } from '../core/seed.js';
 import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
 import { readDiskBundle, replayDiskState } from '../disk/bundle.js';
+import { modelStateOf, replayModelState } from '../explore/model-replay.js';
 import { FolderRig } from '../rigs/folder.js';
 import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
@@ -42,6 +43,17 @@ export function replayCommand(): Command {
 }
 
 async function replay(folder: string, flags: ReplayFlags): Promise<number> {
+  const state = flags.crash === true ? null : modelStateOf(folder);
+  if (state !== null) {
+    const zygote = new Zygote();
+    try {
+      const judgement = await replayModelState(state, zygote);
+      tell(state, judgement, 1, flags);
+      return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
+    } finally {
+      await zygote.close();
+    }
+  }
   const bundle = diskBundleOf(folder, flags);
   if (bundle !== null) {
     if (canEnterPrivateMounts()) return againInPrivateMounts();
@@ -61,13 +73,7 @@ async function replay(folder: string, flags: ReplayFlags): Promise<number> {
     await rig.prepare();
     const { judgement, attempts } = await again(stored, rig, zygote, flags);
     tell(record, judgement, attempts, flags);
-    return isViolation(judgement.verdict)
-      ? exitCodes.violation
-      : judgement.verdict === 'held'
-        ? exitCodes.held
-        : judgement.verdict === 'harness-broken'
-          ? exitCodes.ownFailure
-          : exitCodes.notMeasured;
+    return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
   } finally {
     await zygote.close();
     await rig.close();

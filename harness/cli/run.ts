@@ -13,7 +13,17 @@ import { freshSeed } from '../core/seed.js';
 import type { RunFlags } from './flags.js';
 import { planCampaign } from './plan.js';
 import { againInPrivateMounts, canEnterPrivateMounts, dieWithStarter } from './private-mounts.js';
-import { duration, list, positiveInteger, probability, repeated, seed, shard } from './options.js';
+import {
+  bytes,
+  duration,
+  list,
+  positiveInteger,
+  probability,
+  repeated,
+  seed,
+  shard,
+  smallNumber,
+} from './options.js';
 import { resumable } from './resume.js';
 
 const defaultMillis = 60_000;
@@ -56,6 +66,12 @@ export function runCommand(): Command {
     )
     .option('--states <n>', 'crash states to explore for each target of a cut', positiveInteger)
     .option('--exhaustive', 'explore every crash state')
+    .option(
+      '--nested <n>',
+      'cuts during recovery, one after the other, on rig model (default: 1)',
+      smallNumber,
+    )
+    .option('--memory <size>', 'memory for remembering crash states on rig model, such as 512M', bytes)
     .option('--commits <n>', 'commits in a run that is recorded for cuts', positiveInteger)
     .option(
       '--sweep <which>',

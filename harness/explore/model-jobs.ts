@@ -41,14 +41,11 @@ export function modelSeed(
   return deriveSeed(campaignSeed, 'model', target.id, profile, round);
 }
 
-/** Why a target cannot be recorded over the model, or null. */
-export function whyNotInModel(target: { kind: string }): { reason: string; remedy: string } | null {
-  if (target.kind === 'backend') return null;
-  return {
-    reason: 'a program of its own cannot enter the storage model',
-    remedy: 'its power cuts are explored by --rig disk',
-  };
-}
+/** Why a program that is not ours is left out. */
+export const notInModel = {
+  reason: 'a program of its own cannot enter the storage model',
+  remedy: 'its power cuts are explored by --rig disk',
+};
 
 export type ModelOutcome =
   { ok: true; result: ExploreResult } | { ok: false; violation: boolean; reason: string };

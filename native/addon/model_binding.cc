@@ -109,6 +109,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   // The run is over: nothing more is recorded.
   void finish(const Napi::CallbackInfo& info) {
     steps_.reset();
+    recorded_->release_memory();
     const Napi::Object options = plugpull::addon::object(info[0], "options");
     options_ = explore_options(options, *profile_);
     guarded(info.Env(), [&] { explorer_ = std::make_shared<Explorer>(recorded_->trace(), options_); });
