@@ -252,11 +252,14 @@ export interface NativeModel {
   readonly hash: string;
   /** Operations recorded. */
   readonly operations: number;
+  /** Numbers of operations after which exploration cuts; states at other places are among theirs. */
+  readonly points: number[];
   /** Commit `commit` was acknowledged. */
   ack(commit: number): void;
   /** The run is over; what follows explores it. */
   finish(options: ModelExploreOptions): void;
-  explore(check: ModelCheck, stopping: () => boolean): ModelExplored;
+  /** All points of the run, or those given (ascending): an explorer a process, so that none grows too large. */
+  explore(check: ModelCheck, stopping: () => boolean, points?: readonly number[]): ModelExplored;
   replay(path: string, check: ModelCheck): number;
   minimize(path: string, check: ModelCheck, tries: number): ModelMinimized;
   /** Recovery gave the state of this commit: a cut during recovery may not lose it. To be called by the check. */

@@ -71,7 +71,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
         env, "NativeModel",
         {InstanceAccessor<&NativeModel::storage>("storage"),
          InstanceAccessor<&NativeModel::crashed>("crashed"), InstanceAccessor<&NativeModel::hash>("hash"),
-         InstanceAccessor<&NativeModel::operations>("operations"), InstanceMethod<&NativeModel::ack>("ack"),
+         InstanceAccessor<&NativeModel::operations>("operations"),
+         InstanceAccessor<&NativeModel::points>("points"), InstanceMethod<&NativeModel::ack>("ack"),
          InstanceMethod<&NativeModel::finish>("finish"), InstanceMethod<&NativeModel::explore>("explore"),
          InstanceMethod<&NativeModel::replay>("replay"), InstanceMethod<&NativeModel::minimize>("minimize"),
          InstanceMethod<&NativeModel::slice>("slice"), InstanceMethod<&NativeModel::recovered>("recovered")});
@@ -119,8 +120,29 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     return with_check(info, 0, [&](const Check& check) {
       const Napi::Function stop = info[1].As<Napi::Function>();
       const auto stopping = [&] { return stop.Call({}).ToBoolean().Value(); };
-      return explored_object(info.Env(), explorer_->explore(check, stopping));
+      const std::vector<std::uint32_t> some = points_of(info[2]);
+      return explored_object(info.Env(), explorer_->explore_points(some, check, stopping));
     });
+  }
+
+  // The points of the run that exploration looks at, for those who share them out.
+  Napi::Value points(const Napi::CallbackInfo& info) {
+    const Napi::Array list = Napi::Array::New(info.Env());
+    for (const std::uint32_t point : explorer(info)->points()) {
+      list.Set(list.Length(), Napi::Number::New(info.Env(), point));
+    }
+    return list;
+  }
+
+  std::vector<std::uint32_t> points_of(const Napi::Value& value) const {
+    if (value.IsUndefined()) return explorer_->points();
+    if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), "points must be an array");
+    const auto array = value.As<Napi::Array>();
+    std::vector<std::uint32_t> some;
+    for (std::uint32_t i = 0; i < array.Length(); ++i) {
+      some.push_back(static_cast<std::uint32_t>(whole_number(array.Get(i), "a point")));
+    }
+    return some;
   }
 
   Napi::Value replay(const Napi::CallbackInfo& info) {
