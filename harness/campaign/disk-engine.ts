@@ -66,9 +66,12 @@ export class DiskEngine implements Engine {
     if (lacking !== null) throw new UnavailableError(lacking.reason, lacking.remedy);
     diskProgram();
     const deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
-    const jobs = this.targets
-      .flatMap((target) => this.fileSystems.map((fs) => ({ target, fs })))
-      .filter(({ target, fs }) => !(target.kind === 'backend' && target.needsReflink && fs.type === 'ext4'));
+    const all = this.targets.flatMap((target) => this.fileSystems.map((fs) => ({ target, fs })));
+    const jobs = all.filter(({ target, fs }) => canRunOn(target, fs));
+    for (const job of all) {
+      if (!jobs.includes(job))
+        skip(context, job, `${job.fs.type} cannot clone files`, 'try it on xfs or btrfs');
+    }
     let left = jobs.length;
     let statesLeft = budget.trials;
     for (const [number, job] of jobs.entries()) {
@@ -191,6 +194,10 @@ const nothing: Told = {
   bySteps: {},
   millis: 0,
 };
+
+function canRunOn(target: Target, fs: FileSystem): boolean {
+  return target.kind === 'command' || !target.needsReflink || fs.type !== 'ext4';
+}
 
 function skip(context: CampaignContext, { target, fs }: Job, reason: string, remedy?: string): void {
   context.emit({
