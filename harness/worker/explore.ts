@@ -15,6 +15,8 @@ import type { ExploredFinding, ExploreJob, ExploreResult, WorkerResult } from '.
 const out = 1;
 /** Files of the model; nothing else is there. */
 const heapFile = '/data/heap.db';
+/** Nothing is changed after recovery, and this way of noticing it costs least to set up. */
+const checkTracker = 'mprotect';
 const minimizeTries = 3000;
 /** Violations that are made small and reported; more of the same kinds teach nothing. */
 const mostFindings = 4;
@@ -50,7 +52,7 @@ class Checker {
   private recover(): WorkerResult & { outcome: 'consistent' | 'inconsistent' | 'failed' | 'absent' } {
     let heap: NativeHeap | null;
     try {
-      heap = openHeapFor(this.workload, { ...this.options, storage: this.model.crashed }, this.size);
+      heap = openHeapFor(this.workload, { ...this.options, tracker: checkTracker, storage: this.model.crashed }, this.size);
     } catch (error) {
       return { outcome: 'failed', state: null, reason: (error as Error).message };
     }

@@ -123,6 +123,8 @@ unsigned BankRun::check(CrashView& view, const StateInfo& info) {
   try {
     HeapOptions options = options_of(bank_);
     options.backend.read_only = bank_.read_only;
+    // Costs least where nothing is changed after recovery.
+    options.backend.tracker = TrackerKind::kMprotect;
     heap = Heap::open(view, options);
   } catch (const FormatError& error) {
     reason = error.what();
