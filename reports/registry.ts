@@ -10,7 +10,7 @@ import { TerminalReporter } from './terminal.js';
 
 interface Requests {
   /** Progress on stderr, and the summary at the end. */
-  terminal: { summaryOnStdout: boolean; progress?: boolean };
+  terminal: { summaryOnStdout: boolean; progress?: boolean; summary?: boolean };
   /** One object, on stdout unless a file is named. */
   json: { file?: string };
   junit: { file: string };

@@ -21,6 +21,8 @@ export interface TerminalOptions {
   /** Is stdout free for the summary? Else it goes to stderr. */
   summaryOnStdout: boolean;
   progress?: boolean;
+  /** Leave the summary to somebody else. */
+  summary?: boolean;
   /** Reports that are written to files. */
   files?: string[];
 }
@@ -57,6 +59,7 @@ export class TerminalReporter implements Reporter {
 
   async end(): Promise<void> {
     this.clear();
+    if (this.options.summary === false) return;
     const out = this.options.summaryOnStdout ? this.io.stdout : this.err;
     const width = Math.max(40, out.columns ?? defaultWidth);
     const lines = terminalSummary(this.summary, { paint: painter(out, this.io.env), width });

@@ -1,6 +1,7 @@
 /** A campaign: the trials that one command runs, all derived from one seed, written to one run directory. */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { UnavailableError } from '../core/errors.js';
 import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
 import { eventSchema, type FindingEvent, type Reporter, type RunEvent } from '../core/events.js';
 import type { CampaignVerdict } from '../core/verdict.js';
@@ -106,7 +107,18 @@ export class Campaign {
           budget.millis === null ? null : Math.max(0, budget.millis - (performance.now() - started)) / left,
         trials: budget.trials === null ? null : Math.ceil(Math.max(0, budget.trials - index) / left),
       };
-      index = await engine.run(context, share, index);
+      try {
+        index = await engine.run(context, share, index);
+      } catch (error) {
+        // What this machine lacks is missed by name, and the rest goes on; alone it ends the run.
+        if (!(error instanceof UnavailableError) || this.engines.length === 1) throw error;
+        context.emit({
+          type: 'skipped',
+          what: `${engine.fault} on ${engine.rig}`,
+          reason: error.message,
+          ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+        });
+      }
     }
   }
 

@@ -15,6 +15,8 @@ export interface ModelEngineOptions extends Omit<ModelOptions, 'profile' | 'stop
   profiles: string[];
   /** Explore every state of every run, however many they are. */
   exhaustive: boolean;
+  /** Runs recorded of a target that holds; default: until the budget is spent. */
+  rounds?: number;
 }
 
 /** Runs recorded of a target that is wrong on purpose before it is given up. */
@@ -92,7 +94,10 @@ export class ModelEngine implements Engine {
       for (const { target, profile } of pairs) {
         if (index >= last) return;
         const mine = index % context.shard.of === context.shard.index - 1 && !context.done.has(index);
-        const wanted = target.expect === 'hold' || (round < controlRounds && !this.caught(target, profile));
+        const wanted =
+          target.expect === 'hold'
+            ? round < (this.options.rounds ?? Infinity)
+            : round < controlRounds && !this.caught(target, profile);
         open ||= wanted;
         if (wanted && mine) yield { target, profile, round, index };
         index++;

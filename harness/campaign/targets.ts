@@ -1,6 +1,6 @@
 /** The targets of a campaign from what was asked for, by name, with errors that say what there is. */
 import path from 'node:path';
-import { native, type BackendInfo } from '../../native/index.js';
+import { native, type BackendInfo, type PlantedBugInfo } from '../../native/index.js';
 import { isWorkloadPath, workloadByName, workloads } from '../../workloads/registry.js';
 import type { Workload } from '../../workloads/workload.js';
 import { UsageError } from '../core/errors.js';
@@ -34,7 +34,7 @@ export function backendTargets(selection: BackendSelection): BackendTarget[] {
     backend: backend.name,
     workload,
     ...moduleOf(workload),
-    ...(planted === undefined ? {} : { planted }),
+    ...(planted === undefined ? {} : { planted, shownBy: bugNamed(planted).seenBy }),
     expect: backend.failureAtomic && planted === undefined ? 'hold' : 'caught',
     ...(selection.tracker === undefined ? {} : { tracker: selection.tracker }),
     ...(selection.input === undefined ? {} : { input: selection.input }),
@@ -44,15 +44,15 @@ export function backendTargets(selection: BackendSelection): BackendTarget[] {
   });
   if (selection.planted.length > 0) {
     return selection.planted.flatMap((name) => {
-      const bug = pick('planted bug', [name], native.plantedBugs())[0];
+      const bug = bugNamed(name);
       const right = backends.filter((backend) => backend.failureAtomic);
       const broken =
-        bug?.subject !== 'heap'
-          ? native.backends().filter((backend) => backend.name === bug?.subject)
+        bug.subject !== 'heap'
+          ? native.backends().filter((backend) => backend.name === bug.subject)
           : selection.backends.length > 0
             ? right
             : right.slice(0, 1); // the heap is the same over all
-      const under = selection.workloads.length > 0 ? loads.map((load) => load.name) : [bug?.workload ?? ''];
+      const under = selection.workloads.length > 0 ? loads.map((load) => load.name) : [bug.workload];
       return broken.flatMap((backend) => under.map((workload) => make(backend, workload, name)));
     });
   }
@@ -66,18 +66,25 @@ export function backendTargets(selection: BackendSelection): BackendTarget[] {
   return targets;
 }
 
-/** One planted bug that a SIGKILL can show for each of the first backends that have one. */
+/** For each of the first backends, one planted bug that a kill can show, and one that only a power cut can. */
 function canaries(
   backends: BackendInfo[],
   make: (backend: BackendInfo, workload: string, planted: string) => BackendTarget,
 ): BackendTarget[] {
-  const bugs = native.plantedBugs().filter((bug) => bug.seenBy === 'kill');
-  return backends
-    .flatMap((backend) => {
-      const bug = bugs.find((b) => b.subject === backend.name);
-      return bug === undefined || backend.needsReflink ? [] : [make(backend, bug.workload, bug.name)];
-    })
-    .slice(0, canaryCount);
+  return (['kill', 'cut'] as const).flatMap((fault) =>
+    backends
+      .flatMap((backend) => {
+        const bug = native.plantedBugs().find((b) => b.subject === backend.name && b.seenBy === fault);
+        return bug === undefined || backend.needsReflink ? [] : [make(backend, bug.workload, bug.name)];
+      })
+      .slice(0, canaryCount),
+  );
+}
+
+function bugNamed(name: string): PlantedBugInfo {
+  const [bug] = pick('planted bug', [name], native.plantedBugs());
+  if (bug === undefined) throw new Error(`no planted bug ${name}`);
+  return bug;
 }
 
 /** Workloads by name, or by the path of a module that was loaded before. */

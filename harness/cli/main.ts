@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { PlugpullError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { version } from '../core/version.js';
+import { certifyCommand } from './certify.js';
 import { doctorCommand } from './doctor.js';
 import { listCommand } from './list.js';
 import { mergeCommand } from './merge.js';
@@ -20,6 +21,7 @@ function program(): Command {
   for (const command of [
     runCommand(),
     replayCommand(),
+    certifyCommand(),
     reportCommand(),
     mergeCommand(),
     listCommand(),

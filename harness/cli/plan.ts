@@ -34,11 +34,15 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   const targets = chooseTargets(flags, config);
   const skipped: CampaignPlan['skipped'] = [];
   const engines: Engine[] = [];
-  if (faults.includes('kill') && rigs.includes('folder')) engines.push(new KillEngine(targets, sweep));
+  if (faults.includes('kill') && rigs.includes('folder')) {
+    engines.push(new KillEngine(shownBy(targets, ['kill']), sweep));
+    // Those that were asked for by name are missed by name.
+    if (flags.planted !== undefined) skipped.push(...unseenByKill(targets));
+  }
   if (faults.includes('cut') && rigs.includes('model')) {
     const { profiles, nested, memoryBytes } = modelChoices(flags);
     engines.push(
-      new ModelEngine(targets, {
+      new ModelEngine(shownBy(targets, ['kill', 'cut']), {
         profiles,
         nested,
         memoryBytes,
@@ -77,6 +81,24 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
     engines.some(({ rig }) => rig === 'disk') ||
     targets.some((target) => target.kind === 'backend' && target.needsReflink);
   return { engines, targets, skipped, wantsMounts };
+}
+
+/** Without the planted bugs that none of these faults can show. */
+function shownBy(targets: Target[], faults: string[]): Target[] {
+  return targets.filter(
+    (target) => target.kind === 'command' || target.shownBy === undefined || faults.includes(target.shownBy),
+  );
+}
+
+function unseenByKill(targets: Target[]): CampaignPlan['skipped'] {
+  const seen = shownBy(targets, ['kill']);
+  return targets
+    .filter((target) => !seen.includes(target))
+    .map(({ id }) => ({
+      what: `${id} under kill`,
+      reason: 'a kill cannot show this bug',
+      remedy: 'use --fault cut',
+    }));
 }
 
 function modelChoices(flags: RunFlags): { profiles: string[]; nested: number; memoryBytes: number } {

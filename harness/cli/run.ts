@@ -136,6 +136,7 @@ async function run(flags: RunFlags): Promise<number> {
     createReporters(reportsWanted(asked, runFolder)),
   );
   stopOnSignals(campaign);
+  dieWithStarter(() => process.exit(exitCodes.interrupted));
   const result = await campaign.run();
   return result.exitCode;
 }
@@ -157,7 +158,7 @@ function budget(flags: RunFlags, config: Config): { millis: number | null; trial
   return { millis, trials };
 }
 
-function newRunFolder(chosenSeed: number): string {
+export function newRunFolder(chosenSeed: number): string {
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   return path.join('.plugpull', 'runs', `${stamp}-${chosenSeed}`);
 }
@@ -174,7 +175,7 @@ function reportsWanted(flags: RunFlags, runFolder: string): ReportRequest[] {
 }
 
 /** The first signal lets the trials under way end; the second does not wait for them. */
-function stopOnSignals(campaign: Campaign): void {
+export function stopOnSignals(campaign: Campaign): void {
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(exitCodes.interrupted);
@@ -184,5 +185,4 @@ function stopOnSignals(campaign: Campaign): void {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  dieWithStarter(() => process.exit(exitCodes.interrupted));
 }

@@ -8,6 +8,8 @@ export interface BackendTarget {
   workload: string;
   /** A planted bug switched on in the backend or the heap. */
   planted?: string;
+  /** The weakest fault that can show the planted bug. */
+  shownBy?: 'kill' | 'cut' | 'error';
   expect: 'hold' | 'caught';
   tracker?: 'auto' | 'pagemap' | 'mprotect' | 'compare';
   /** A real file that the workload reads (text-index). */
