@@ -52,7 +52,11 @@ class Checker {
   private recover(): WorkerResult & { outcome: 'consistent' | 'inconsistent' | 'failed' | 'absent' } {
     let heap: NativeHeap | null;
     try {
-      heap = openHeapFor(this.workload, { ...this.options, tracker: checkTracker, storage: this.model.crashed }, this.size);
+      heap = openHeapFor(
+        this.workload,
+        { ...this.options, tracker: checkTracker, storage: this.model.crashed },
+        this.size,
+      );
     } catch (error) {
       return { outcome: 'failed', state: null, reason: (error as Error).message };
     }
