@@ -1,4 +1,5 @@
 /** Fault `cut` on rig `model`: records runs over the storage model and explores what power cuts could leave of them. */
+import { native } from '../../native/index.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { addCounts, noCounts, violationsIn, type Counts } from '../core/counts.js';
@@ -51,7 +52,11 @@ export class ModelEngine implements Engine {
   async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
     const deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
     const inModel = this.targets.flatMap((target) => this.admit(context, target));
-    const pairs = inModel.flatMap((target) => this.options.profiles.map((profile) => ({ target, profile })));
+    const pairs = inModel.flatMap((target) =>
+      this.options.profiles
+        .filter((profile) => this.canClone(context, target, profile))
+        .map((profile) => ({ target, profile })),
+    );
     for (const { target, profile } of pairs) this.start(context, target, profile);
     const jobs = this.jobs(context, pairs, firstIndex, budget);
     let next = firstIndex;
@@ -78,6 +83,19 @@ export class ModelEngine implements Engine {
     if (target.kind === 'backend') return [target];
     context.emit({ type: 'skipped', what: `${target.id} under cut on model`, ...notInModel });
     return [];
+  }
+
+  /** A backend that clones files has no place on a file system that cannot. */
+  private canClone(context: CampaignContext, target: BackendTarget, profile: string): boolean {
+    if (!target.needsReflink || native.profiles().find(({ name }) => name === profile)?.reflink === true)
+      return true;
+    context.emit({
+      type: 'skipped',
+      what: `${target.id} under cut on model (${profile})`,
+      reason: 'that file system cannot clone files',
+      remedy: '--profile posix,xfs,btrfs',
+    });
+    return false;
   }
 
   /** First one run of every target, then further runs of those that hold, each from its own seed. */

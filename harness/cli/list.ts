@@ -21,6 +21,13 @@ const lists: Record<string, () => Row[] | Promise<Row[]>> = {
   workloads: () => workloads.map(({ name, summary }) => ({ name, summary })),
   planted: () =>
     native.plantedBugs().map(({ name, subject, seenBy, summary }) => ({ name, subject, seenBy, summary })),
+  profiles: () =>
+    native
+      .profiles()
+      .flatMap(({ name, summary, rules }) => [
+        { name, promise: summary, source: '' },
+        ...rules.map(({ rule, source }) => ({ name, promise: rule, source })),
+      ]),
   targets: async () => {
     const { config } = await loadConfig(process.cwd());
     return Object.entries(config.targets).map(([name, { run, expect }]) => ({ name, expect, run }));
