@@ -62,6 +62,16 @@ void MappedHeap::resize(std::size_t size) {
   check_usable("resize");
   check_size(size);
   if (size > reservation_->size()) refuse("resize", ENOMEM);
+  try {
+    remap(size);
+  } catch (...) {
+    // Memory and tracking may disagree now, and a change could be missed.
+    failure_ = std::current_exception();
+    throw;
+  }
+}
+
+void MappedHeap::remap(std::size_t size) {
   const std::size_t before = size_;
   if (size < before) {
     tracker_->arm(base_, size);

@@ -93,6 +93,7 @@ class MappedHeap : public Backend {
 
  private:
   void check_usable(const char* operation) const;
+  void remap(std::size_t size);
 
   std::unique_ptr<Tracker> tracker_;
   bool all_changed_ = false;

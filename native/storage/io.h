@@ -17,7 +17,7 @@ std::string directory_of(const std::string& path);
 
 // fsync of `directory` and of every directory above it up to "/", so that a file
 // created there is reachable after a power cut. Parents that may not be opened by
-// this user end the walk; other errors are thrown.
+// this user end the walk; other errors are thrown. A relative path ends it at ".".
 void sync_directory_chain(Storage& storage, const std::string& directory);
 
 }  // namespace plugpull

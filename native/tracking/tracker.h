@@ -14,8 +14,9 @@ class Tracker {
  public:
   virtual ~Tracker() = default;
   virtual std::string_view name() const = 0;
-  // From now on every page in the range counts as unchanged. Called after mapping and
-  // after a change of size.
+  // From now on every page in the range counts as unchanged. Called after mapping, and after
+  // a change of size: then pages that were in the range before keep what is known about
+  // them (other threads may be writing there), and those beyond the new end are forgotten.
   virtual void arm(std::byte* base, std::size_t size) = 0;
   // Page numbers changed since, ascending; the pages count as unchanged again at once
   // (a change after this call belongs to the next collect). May name a page too many, never one too few.
