@@ -59,8 +59,9 @@ std::unique_ptr<Reservation> MemoryPool::reserve(std::size_t size, std::byte* fi
 }
 
 void MemoryPool::release_unused() {
-  std::erase_if(regions_,
-                [](const auto& region) { return !region->used && ::munmap(region->base, region->size) == 0; });
+  std::erase_if(regions_, [](const auto& region) {
+    return !region->used && ::munmap(region->base, region->size) == 0;
+  });
 }
 
 void MemoryPool::make_accessible(std::byte* at, std::size_t length) {

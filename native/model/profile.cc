@@ -15,6 +15,7 @@ constexpr std::string_view kJbd2 = "Linux, Documentation/filesystems/ext4/journa
 constexpr std::string_view kXfsLog = "Linux, Documentation/filesystems/xfs/xfs-delayed-logging-design.rst";
 constexpr std::string_view kXfsIo = "Linux, fs/xfs/xfs_aops.c (xfs_end_ioend, xfs_setfilesize)";
 constexpr std::string_view kRemap = "Linux, fs/remap_range.c (generic_remap_file_range_prep)";
+constexpr std::string_view kBtrfsRemap = "Linux, fs/btrfs/reflink.c (btrfs_remap_file_range_prep)";
 constexpr std::string_view kBtrfsLog =
     "Linux, fs/btrfs/tree-log.c (btrfs_log_inode_parent, btrfs_log_new_name)";
 constexpr std::string_view kBtrfsOrdered = "Linux, fs/btrfs/inode.c (btrfs_finish_one_ordered)";
@@ -68,8 +69,8 @@ constexpr std::array kBtrfsRules{
     ProfileRule{"Data checksums hide torn blocks: a block of 4096 bytes is there or not.",
                 "Rodeh et al., BTRFS, ACM TOS 9(3), 2013"},
     ProfileRule{"fsync logs the file's own changes and its names, and nothing else.", kBtrfsLog},
-    ProfileRule{"A clone first writes the source's dirty pages.", kRemap},
-    ProfileRule{"Rename does not flush data: a new file may be found empty.", kBtrfsRename},
+    ProfileRule{"A clone first writes the source's dirty pages.", kBtrfsRemap},
+    ProfileRule{"Rename only starts writing the data: a new file may be found empty.", kBtrfsRename},
 };
 
 constexpr std::array kProfiles{
