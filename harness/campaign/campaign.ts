@@ -1,9 +1,11 @@
 /** A campaign: the trials that one command runs, all derived from one seed, written to one run directory. */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { violationsIn } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
 import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
 import { eventSchema, type FindingEvent, type Reporter, type RunEvent } from '../core/events.js';
+import { makeFolder } from '../core/make-folder.js';
 import type { CampaignVerdict } from '../core/verdict.js';
 import { findingSchema, replayLine, saveFinding } from '../store/findings.js';
 import { memoryScratch } from '../rigs/scratch.js';
@@ -60,14 +62,24 @@ export class Campaign {
     this.interrupted = true;
   }
 
+  /** A target that should hold was broken, whatever else came of the run. */
+  get violated(): boolean {
+    return this.tally.held().some(({ counts }) => violationsIn(counts) > 0);
+  }
+
   async run(): Promise<CampaignResult> {
     const { options } = this;
     const started = performance.now();
     const dir = RunDir.open(options.runFolder, options.resume ? 'resume' : 'new');
     const workFolder = options.workFolder ?? path.join(options.runFolder, 'work');
     const scratch = options.workFolder === null ? memoryScratch() : null;
+    const clear = (): void => {
+      if (options.workFolder === null) rmSync(workFolder, { recursive: true, force: true });
+      if (scratch !== null) rmSync(scratch, { recursive: true, force: true });
+    };
+    process.once('exit', clear); // the second Ctrl-C does not wait for anything else
     try {
-      if (options.workFolder === null) mkdirSync(workFolder, { recursive: true });
+      if (options.workFolder === null) makeFolder(workFolder);
       const emit = (event: RunEvent): void => {
         this.tally.add(event);
         dir.log.write(event);
@@ -81,7 +93,7 @@ export class Campaign {
       const end = this.closing(performance.now() - started);
       emit(end);
       dir.log.sync();
-      for (const reporter of this.reporters) await reporter.end?.();
+      await this.report();
       return {
         verdict: end.verdict,
         exitCode: end.exitCode,
@@ -89,10 +101,18 @@ export class Campaign {
         tally: this.tally,
       };
     } finally {
+      process.off('exit', clear);
+      clear();
       dir.close();
-      if (options.workFolder === null) rmSync(workFolder, { recursive: true, force: true });
-      if (scratch !== null) rmSync(scratch, { recursive: true, force: true });
     }
+  }
+
+  /** A report that cannot be written takes no other with it. */
+  private async report(): Promise<void> {
+    const ends = [];
+    for (const reporter of this.reporters) ends.push(...(await Promise.allSettled([reporter.end?.()])));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** Each engine gets an equal share of what is left of the budget. */
@@ -122,6 +142,10 @@ export class Campaign {
     }
   }
 
+  private get tooMany(): boolean {
+    return this.tally.unexpectedFindings >= this.options.maxFailures;
+  }
+
   private opening(): RunEvent {
     const { options } = this;
     return {
@@ -141,6 +165,12 @@ export class Campaign {
   private closing(millis: number): Extract<RunEvent, { type: 'run-ended' }> {
     const { verdict, caveats } = conclude(this.tally, this.options.gateUpperBound);
     if (this.interrupted) caveats.unshift('The run was interrupted before its budget was spent.');
+    else if (this.tooMany) {
+      const found = this.tally.unexpectedFindings;
+      caveats.unshift(
+        `The run stopped after ${found} violation${found === 1 ? '' : 's'}, before its budget was spent (--max-failures).`,
+      );
+    }
     const code = exitCodeOf(verdict);
     return {
       type: 'run-ended',
@@ -170,7 +200,7 @@ export class Campaign {
       done: this.done,
       emit,
       addFinding: (finding) => this.addFinding(finding, emit, dir),
-      stopping: () => this.interrupted || this.tally.unexpectedFindings >= options.maxFailures,
+      stopping: () => this.interrupted || this.tooMany,
     };
   }
 

@@ -15,7 +15,9 @@ import { createSubject } from '../subjects/create.js';
 import type { Subject } from '../subjects/subject.js';
 import { Zygote } from '../subjects/zygote.js';
 import { runTrial, type TrialOutcome } from '../trial/trial.js';
+import { forWantOfSpace } from '../trial/room.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
+import { inParallel } from './parallel.js';
 
 /** Random crashes that a control gets before it is given up. */
 const controlTrials = 300;
@@ -68,17 +70,15 @@ export class KillEngine implements Engine {
       const prepared = await this.prepare(context, slots);
       const items = this.items(context, prepared, firstIndex, budget);
       let next = firstIndex;
-      await Promise.all(
-        slots.map(async (slot, number) => {
-          while (!context.stopping() && performance.now() < deadline) {
-            const item = items.next();
-            if (item.done === true) return;
-            next = Math.max(next, item.value.index + 1);
-            const ready = prepared.get(item.value.target.id);
-            if (ready !== undefined) await this.trial(context, slot, number, ready, item.value);
-          }
-        }),
-      );
+      await inParallel(slots, async (slot, number, failed) => {
+        while (!failed() && !context.stopping() && performance.now() < deadline) {
+          const item = items.next();
+          if (item.done === true) return;
+          next = Math.max(next, item.value.index + 1);
+          const ready = prepared.get(item.value.target.id);
+          if (ready !== undefined) await this.trial(context, slot, number, ready, item.value);
+        }
+      });
       this.end(context, prepared);
       return next;
     } finally {
@@ -138,21 +138,19 @@ export class KillEngine implements Engine {
   private async census(context: CampaignContext, all: Prepared[], slots: Slot[]): Promise<void> {
     const swept = new Set(this.sweep === 'all' ? all : this.sweep === 'none' ? [] : firstOfEachBackend(all));
     const waiting = [...all];
-    await Promise.all(
-      slots.map(async (slot, number) => {
-        for (let ready = waiting.shift(); ready !== undefined; ready = waiting.shift()) {
-          if (context.stopping()) return;
-          const subject = this.subject(slot, ready.target);
-          const place = this.place(slot, number, ready.rig);
-          const seed = deriveSeed(context.seed, 'sweep', ready.target.id);
-          if (ready.target.kind === 'command') {
-            ready.slowness = await calibrate(subject, place, seed);
-          } else if (swept.has(ready)) {
-            ready.sweep = { seed, plans: sweepPlans(await takeCensus(subject, place, seed)) };
-          }
+    await inParallel(slots, async (slot, number, failed) => {
+      for (let ready = waiting.shift(); ready !== undefined; ready = waiting.shift()) {
+        if (failed() || context.stopping()) return;
+        const subject = this.subject(slot, ready.target);
+        const place = this.place(slot, number, ready.rig);
+        const seed = deriveSeed(context.seed, 'sweep', ready.target.id);
+        if (ready.target.kind === 'command') {
+          ready.slowness = await calibrate(subject, place, seed);
+        } else if (swept.has(ready)) {
+          ready.sweep = { seed, plans: sweepPlans(await takeCensus(subject, place, seed)) };
         }
-      }),
-    );
+      }
+    });
   }
 
   /** The campaign's trials in their fixed order; every shard sees the same indices. */
@@ -214,10 +212,12 @@ export class KillEngine implements Engine {
       });
     } catch (error) {
       if (context.stopping()) return;
+      const reason = (error as Error).message;
+      const full = forWantOfSpace(place.dir, reason);
       context.emit({
         ...event,
-        verdict: 'harness-broken',
-        reason: (error as Error).message,
+        verdict: full ? 'not-measured' : 'harness-broken',
+        reason: full ? `the disk is full: ${reason}` : reason,
         acked: -1,
         recovered: null,
         millis: { run: 0, recover: 0, total: 0 },

@@ -49,9 +49,37 @@ export interface RunFlags {
   github?: boolean;
 }
 
+type Named = readonly (readonly [keyof RunFlags, string])[];
+
+const programFlags: Named = [
+  ['name', '--name'],
+  ['with', '--with'],
+  ['ignore', '--ignore'],
+  ['recoverTwice', '--recover-twice'],
+  ['timeout', '--timeout'],
+];
+const heapFlags: Named = [
+  ['backend', '--backend'],
+  ['workload', '--workload'],
+  ['planted', '--planted'],
+  ['tracker', '--tracker'],
+  ['input', '--input'],
+  ['target', '--target'],
+];
+
 export function requireTogether(flags: RunFlags): void {
   const given = (['setup', 'run', 'check'] as const).filter((name) => flags[name] !== undefined);
   if (given.length > 0 && given.length < 3) {
     throw new UsageError('--setup, --run and --check go together', 'see docs/your-own-program.md');
+  }
+  const own = given.length > 0;
+  const stray = (own ? heapFlags : programFlags).find(([name]) => flags[name] !== undefined);
+  if (stray !== undefined) {
+    throw new UsageError(
+      own
+        ? `${stray[1]} is for heaps; it does not go with --setup, --run and --check`
+        : `${stray[1]} goes with --setup, --run and --check`,
+      'see docs/configuration.md',
+    );
   }
 }

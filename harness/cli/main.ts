@@ -1,8 +1,7 @@
 /** The command line: parses, runs one command, and turns every error into a sentence and an exit code. */
-import { Command, CommanderError } from 'commander';
-import { PlugpullError } from '../core/errors.js';
-import { exitCodes } from '../core/exit-codes.js';
+import { Command } from 'commander';
 import { version } from '../core/version.js';
+import { complain, complainOfTheUncaught } from './complain.js';
 import { certifyCommand } from './certify.js';
 import { doctorCommand } from './doctor.js';
 import { listCommand } from './list.js';
@@ -38,30 +37,18 @@ what was asked for, 70 our own failure, 130 interrupted.`,
   return main;
 }
 
-function exitStatusOf(error: unknown): number {
-  if (error instanceof CommanderError) {
-    // Help and version that were asked for are no error.
-    return error.exitCode === 0 ? 0 : exitCodes.usage;
-  }
-  if (error instanceof PlugpullError) {
-    process.stderr.write(`plugpull: ${error.message}\n`);
-    if (error.remedy !== undefined) process.stderr.write(`  ${error.remedy}\n`);
-    return error.exitCode;
-  }
-  process.stderr.write(
-    `plugpull: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
-  return exitCodes.ownFailure;
-}
+complainOfTheUncaught();
 
-// `plugpull report | head` is no failure of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// `plugpull report | head` is no failure of ours, nor is a terminal that was closed.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  });
+}
 
 try {
   const argv = process.argv.length > 2 ? process.argv : [...process.argv, '--help'];
   await program().parseAsync(argv);
 } catch (error) {
-  process.exitCode = exitStatusOf(error);
+  process.exitCode = complain(error);
 }

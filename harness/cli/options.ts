@@ -19,6 +19,12 @@ export function positiveInteger(value: string): number {
   return Number(value);
 }
 
+export function jobs(value: string): number {
+  const number = positiveInteger(value);
+  if (number > 256) throw new InvalidArgumentError('at most 256 are possible.');
+  return number;
+}
+
 export function seed(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number > 0x7fffffff) {

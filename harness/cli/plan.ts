@@ -1,5 +1,5 @@
 /** From flags and configuration to the targets and engines of a campaign; what cannot be done here is named. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { backendTargets } from '../campaign/targets.js';
 import type { Engine } from '../campaign/context.js';
@@ -10,8 +10,9 @@ import { fileSystemNames } from '../disk/file-systems.js';
 import { faultNames, rigNames, type CommandTargetConfig, type Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
 import { defaultCommandLimits, type CommandTarget, type Target } from '../core/target.js';
-import { defaultModelOptions } from '../explore/model-jobs.js';
+import { defaultModelOptions, notInModel } from '../explore/model-jobs.js';
 import { native } from '../../native/index.js';
+import { checkUsable } from '../rigs/folder.js';
 import { requireTogether, type RunFlags } from './flags.js';
 
 export interface CampaignPlan {
@@ -24,6 +25,7 @@ export interface CampaignPlan {
 
 export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   requireTogether(flags);
+  if (flags.dir !== undefined) checkUsable(flags.dir);
   const faults = pick('fault', flags.fault ?? config.fault, faultNames);
   const rigs = pick('rig', flags.rig ?? config.rig, rigNames);
   const [sweep = 'first'] = pick(
@@ -39,7 +41,11 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
     // Those that were asked for by name are missed by name.
     if (flags.planted !== undefined) skipped.push(...unseenByKill(targets));
   }
-  if (faults.includes('cut') && rigs.includes('model')) {
+  const wantsModel = faults.includes('cut') && rigs.includes('model');
+  if (wantsModel && engines.length > 0 && targets.every(({ kind }) => kind === 'command')) {
+    // An engine that can do nothing would still be given half of the time.
+    skipped.push(...targets.map(({ id }) => ({ what: `${id} under cut on model`, ...notInModel })));
+  } else if (wantsModel) {
     const { profiles, nested, memoryBytes } = modelChoices(flags);
     engines.push(
       new ModelEngine(shownBy(targets, ['kill', 'cut']), {
@@ -121,7 +127,7 @@ function chooseTargets(flags: RunFlags, config: Config): Target[] {
   if (flags.setup !== undefined || (flags.target !== undefined && !(named && flags.backend !== undefined))) {
     return commands;
   }
-  if (flags.input !== undefined && !existsSync(flags.input)) {
+  if (flags.input !== undefined && statSync(flags.input, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(`there is no file ${flags.input}`, 'name a text file with --input');
   }
   const input = flags.input ?? config.input;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { isWorkloadPath, loadWorkload } from '../../workloads/registry.js';
 import { createReporters, type ReportRequest } from '../../reports/registry.js';
 import { Campaign } from '../campaign/campaign.js';
+import { complain } from './complain.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
@@ -16,6 +17,7 @@ import { againInPrivateMounts, canEnterPrivateMounts, dieWithStarter } from './p
 import {
   bytes,
   duration,
+  jobs,
   list,
   positiveInteger,
   probability,
@@ -27,6 +29,8 @@ import {
 import { resumable } from './resume.js';
 
 const defaultMillis = 60_000;
+/** Two interrupts so close together are one keystroke. */
+const sameKeyMillis = 100;
 const defaultMaxFailures = 10;
 
 export function runCommand(): Command {
@@ -80,7 +84,7 @@ export function runCommand(): Command {
     .option('--seed <n>', 'the seed of the whole campaign', seed)
     .option('--trials <n>', 'stop after so many trials', positiveInteger)
     .option('--for <duration>', 'stop after this time (default: 60s, unless --trials is given)', duration)
-    .option('--jobs <n>', 'trials in parallel (default: one for each core)', positiveInteger)
+    .option('--jobs <n>', 'trials in parallel, at most 256 (default: one for each core)', jobs)
     .option('--shard <i/n>', 'only the i-th of n shares of the trials', shard)
     .option(
       '--max-failures <n>',
@@ -137,8 +141,13 @@ async function run(flags: RunFlags): Promise<number> {
   );
   stopOnSignals(campaign);
   dieWithStarter(() => process.exit(exitCodes.interrupted));
-  const result = await campaign.run();
-  return result.exitCode;
+  try {
+    return (await campaign.run()).exitCode;
+  } catch (error) {
+    if (!campaign.violated) throw error;
+    complain(error);
+    return exitCodes.violation;
+  }
 }
 
 /** Loads the workloads that are the user's own, so that what is wrong with them is said at once. */
@@ -177,7 +186,12 @@ function reportsWanted(flags: RunFlags, runFolder: string): ReportRequest[] {
 /** The first signal lets the trials under way end; the second does not wait for them. */
 export function stopOnSignals(campaign: Campaign): void {
   let stopping = false;
-  const stop = (): void => {
+  let last = -Infinity;
+  const stop = (signal: NodeJS.Signals): void => {
+    // One Ctrl-C can come twice: from the terminal, and from the process that started this one.
+    const repeated = signal === 'SIGINT' && performance.now() - last < sameKeyMillis;
+    last = performance.now();
+    if (repeated) return;
     if (stopping) process.exit(exitCodes.interrupted);
     stopping = true;
     process.stderr.write('\nplugpull: stopping after the trials under way; once more stops at once\n');
@@ -185,4 +199,5 @@ export function stopOnSignals(campaign: Campaign): void {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
 }

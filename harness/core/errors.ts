@@ -27,3 +27,18 @@ export class UnavailableError extends PlugpullError {
     super(message, exitCodes.unavailable, remedy);
   }
 }
+
+/** What the operating system refused our own files, in words: a full disk is no fault of ours. */
+export function storageError(error: unknown, what: string): PlugpullError {
+  if (error instanceof PlugpullError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  if (noSpace.includes(code)) {
+    return new UnavailableError(
+      `${what}: no space left on its disk`,
+      'make room, then go on by `run --resume`',
+    );
+  }
+  return new PlugpullError(`${what}: ${code}`, exitCodes.ownFailure);
+}
+
+const noSpace = ['ENOSPC', 'EDQUOT'];

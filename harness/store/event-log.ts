@@ -11,21 +11,32 @@ import {
   writeSync,
 } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { UsageError } from '../core/errors.js';
+import { storageError, UsageError, type PlugpullError } from '../core/errors.js';
 import { eventSchema, type RunEvent } from '../core/events.js';
 
 const bufferBytes = 64 * 1024;
 const flushMillis = 200;
 const syncMillis = 1000;
 
+/** After a write that failed, nothing more is written: what was begun is a torn last line, which a reader leaves out. */
 export class EventLog {
   private pending: string[] = [];
   private pendingBytes = 0;
   private lastSync = performance.now();
+  private failure: PlugpullError | null = null;
   private readonly timer: NodeJS.Timeout;
 
-  private constructor(private readonly fd: number) {
-    this.timer = setInterval(() => this.flush(), flushMillis);
+  private constructor(
+    private readonly fd: number,
+    private readonly file: string,
+  ) {
+    this.timer = setInterval(() => {
+      try {
+        this.flush();
+      } catch {
+        // Whoever writes next is told.
+      }
+    }, flushMillis);
     this.timer.unref();
   }
 
@@ -33,10 +44,12 @@ export class EventLog {
   static append(file: string): EventLog {
     const fd = openSync(file, 'a+');
     cutTornTail(fd);
-    return new EventLog(fd);
+    return new EventLog(fd, file);
   }
 
+  /** Throws UnavailableError once the log cannot be written, as where its disk is full. */
   write(event: RunEvent): void {
+    if (this.failure !== null) throw this.failure;
     const line = `${JSON.stringify(event)}\n`;
     this.pending.push(line);
     this.pendingBytes += line.length;
@@ -45,29 +58,45 @@ export class EventLog {
 
   /** Hands what is pending to the OS, and to the medium once a second. */
   flush(): void {
-    if (this.pending.length > 0) {
-      writeSync(this.fd, this.pending.join(''));
-      this.pending = [];
-      this.pendingBytes = 0;
-    }
+    this.writePending();
     if (performance.now() - this.lastSync >= syncMillis) this.sync();
   }
 
   /** Everything written so far is on the medium when this returns. */
   sync(): void {
     this.lastSync = performance.now();
-    if (this.pending.length > 0) {
-      writeSync(this.fd, this.pending.join(''));
-      this.pending = [];
-      this.pendingBytes = 0;
-    }
-    fdatasyncSync(this.fd);
+    this.writePending();
+    this.attempt(() => fdatasyncSync(this.fd));
   }
 
   close(): void {
     clearInterval(this.timer);
-    this.sync();
-    closeSync(this.fd);
+    try {
+      if (this.failure === null) this.sync();
+    } finally {
+      closeSync(this.fd);
+    }
+  }
+
+  private writePending(): void {
+    if (this.failure !== null) throw this.failure;
+    if (this.pending.length === 0) return;
+    const bytes = Buffer.from(this.pending.join(''));
+    this.pending = [];
+    this.pendingBytes = 0;
+    this.attempt(() => {
+      for (let done = 0; done < bytes.length;) done += writeSync(this.fd, bytes, done);
+    });
+  }
+
+  private attempt(action: () => void): void {
+    if (this.failure !== null) throw this.failure;
+    try {
+      action();
+    } catch (error) {
+      this.failure = storageError(error, `cannot write ${this.file}`);
+      throw this.failure;
+    }
   }
 }
 

@@ -1,9 +1,11 @@
 /** Findings on disk: the files as they were right after the crash, the logs, and how to see it again. */
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { UsageError } from '../core/errors.js';
+import { storageError, UsageError } from '../core/errors.js';
 import type { CrashPlan, FaultName, FindingEvent } from '../core/events.js';
+import { makeFolder } from '../core/make-folder.js';
+import { programName } from '../core/program-name.js';
 import type { Target } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 
@@ -34,16 +36,22 @@ export function saveFinding(
 ): { folder: string } {
   const folder = path.join('findings', String(number).padStart(4, '0'));
   const full = path.join(runFolder, folder);
-  mkdirSync(full, { recursive: true });
-  writeFileSync(path.join(full, recordFile), `${JSON.stringify(record, null, 2)}\n`);
-  if (evidence.afterCrash !== null) {
-    cpSync(evidence.afterCrash, path.join(full, afterCrashFolder), {
-      recursive: true,
-      preserveTimestamps: true,
-    });
-  }
-  for (const [name, text] of Object.entries(evidence.logs)) {
-    if (text !== '') writeFileSync(path.join(full, `${name}.log`), text);
+  try {
+    // What a controller left that was killed before it could log its finding must not mix with this one.
+    rmSync(full, { recursive: true, force: true });
+    makeFolder(full);
+    writeFileSync(path.join(full, recordFile), `${JSON.stringify(record, null, 2)}\n`);
+    if (evidence.afterCrash !== null) {
+      cpSync(evidence.afterCrash, path.join(full, afterCrashFolder), {
+        recursive: true,
+        preserveTimestamps: true,
+      });
+    }
+    for (const [name, text] of Object.entries(evidence.logs)) {
+      if (text !== '') writeFileSync(path.join(full, `${name}.log`), text);
+    }
+  } catch (error) {
+    throw storageError(error, `cannot keep the evidence in ${full}`);
   }
   return { folder };
 }
@@ -82,7 +90,7 @@ export function loadFinding(folder: string): StoredFinding {
 
 /** A command line that shows the finding again. */
 export function replayLine(runFolder: string, finding: Pick<FindingEvent, 'folder'>): string {
-  return `plugpull replay ${shellWord(path.join(path.relative(process.cwd(), runFolder) || '.', finding.folder))}`;
+  return `${shellWord(programName())} replay ${shellWord(path.join(path.relative(process.cwd(), runFolder) || '.', finding.folder))}`;
 }
 
 function shellWord(text: string): string {

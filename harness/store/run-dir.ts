@@ -1,7 +1,8 @@
 /** A run directory: lock, event log, findings. Nothing in it is ever changed once written, but appended to. */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { UsageError } from '../core/errors.js';
+import { storageError, UsageError } from '../core/errors.js';
+import { makeFolder } from '../core/make-folder.js';
 import { startOf } from '../core/process-start.js';
 import { EventLog } from './event-log.js';
 
@@ -28,7 +29,7 @@ export class RunDir {
       throw new UsageError(`${folder} holds no run to resume`, 'see `plugpull list runs`');
     }
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'error';
       throw new UsageError(
@@ -38,12 +39,20 @@ export class RunDir {
     }
     const lock = path.join(folder, lockFile);
     takeLock(lock, folder);
-    return new RunDir(folder, EventLog.append(events), lock);
+    try {
+      return new RunDir(folder, EventLog.append(events), lock);
+    } catch (error) {
+      rmSync(lock, { force: true });
+      throw storageError(error, `cannot write ${events}`);
+    }
   }
 
   close(): void {
-    this.log.close();
-    rmSync(this.lock, { force: true });
+    try {
+      this.log.close();
+    } finally {
+      rmSync(this.lock, { force: true });
+    }
   }
 }
 
@@ -70,8 +79,14 @@ function takeLock(lock: string, folder: string): void {
       rmSync(lock, { force: true }); // its owner is gone
       continue;
     }
-    writeSync(fd, `${process.pid} ${startOf(process.pid) ?? '?'}\n`);
-    closeSync(fd);
+    try {
+      writeSync(fd, `${process.pid} ${startOf(process.pid) ?? '?'}\n`);
+    } catch (error) {
+      rmSync(lock, { force: true });
+      throw storageError(error, `cannot write in the run directory ${folder}`);
+    } finally {
+      closeSync(fd);
+    }
     return;
   }
   throw new UsageError(`cannot lock ${folder}: another process takes it as well`);

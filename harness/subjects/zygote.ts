@@ -22,9 +22,11 @@ export class Zygote {
   private child: Child | null = null;
   private waiting: Waiting | null = null;
   private stderr = '';
+  private closed = false;
 
   /** Runs one job. Rejects where the zygote itself failed: our own fault, never the target's. */
   async run(job: WorkerJob): Promise<WorkerAnswer> {
+    if (this.closed) throw new Error('the zygote is closed');
     if (this.waiting !== null) throw new Error('a zygote takes one job at a time');
     const child = this.child ?? this.start();
     return new Promise<WorkerAnswer>((resolve, reject) => {
@@ -47,6 +49,7 @@ export class Zygote {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     const child = this.child;
     if (child === null) return;
     this.child = null;
@@ -72,8 +75,11 @@ export class Zygote {
     createInterface({ input: child.stdout }).on('line', (line) => this.answered(line));
     child.on('close', (code, signal) => {
       if (this.child === child) this.child = null;
+      const said = this.stderr.trim();
       this.fail(
-        new Error(`the worker process ended (${signal ?? `exit ${code ?? '?'}`}): ${this.stderr.trim()}`),
+        new Error(
+          `the worker process ended (${signal ?? `exit ${code ?? '?'}`})${said === '' ? '' : `: ${said}`}`,
+        ),
       );
     });
     child.on('error', (error) => this.fail(error));

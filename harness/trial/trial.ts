@@ -6,6 +6,7 @@ import type { CrashPlan } from '../core/events.js';
 import { judge, type Judgement, type Observation } from '../oracle/judge.js';
 import type { Place } from '../rigs/rig.js';
 import type { Subject, SubjectCheck, SubjectRun } from '../subjects/subject.js';
+import { forWantOfSpace } from './room.js';
 
 export interface TrialOptions {
   seed: number;
@@ -130,11 +131,17 @@ async function recover(
   const first = await subject.check(place.dir, seed, acked);
   checks.push(first);
   observation.first = first;
+  if (first.outcome === 'failed' && forWantOfSpace(place.dir, first.reason)) {
+    observation.trouble = { kind: 'target', detail: `the disk is full: ${first.reason}` };
+  }
   if (first.misuse === true) observation.trouble = { kind: 'target', detail: first.reason };
   if (first.outcome === 'failed') return;
   place.keep(recoveredOnceCopy);
   const second = await subject.check(place.dir, seed, acked);
   checks.push(second);
   observation.second = second;
+  if (second.outcome === 'failed' && forWantOfSpace(place.dir, second.reason)) {
+    observation.trouble = { kind: 'target', detail: `the disk is full: ${second.reason}` };
+  }
   observation.difference = recoverTwice === 'bytes' ? place.compare(recoveredOnceCopy, ignore) : null;
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { UsageError } from '../../../harness/core/errors.js';
+import { UnavailableError, UsageError } from '../../../harness/core/errors.js';
 import { eventSchema, type RunEvent } from '../../../harness/core/events.js';
 import { EventLog, readEvents } from '../../../harness/store/event-log.js';
 
@@ -60,6 +60,32 @@ describe('the event log', () => {
     log.sync();
     appendFileSync(file, '{"type":"note","lev');
     expect(await all(file)).to.have.length(1);
+    log.close();
+  });
+
+  it('says that its disk is full, and writes nothing more', () => {
+    // Every write to this device fails with ENOSPC.
+    const log = EventLog.append('/dev/full');
+    log.write(opening);
+    expect(() => log.sync()).to.throw(UnavailableError, 'no space left');
+    expect(() => log.write(opening)).to.throw(UnavailableError, 'no space left');
+    expect(() => log.flush()).to.throw(UnavailableError, 'no space left');
+    log.close();
+  });
+
+  it('does not end the process where the flush of its timer fails', async () => {
+    const log = EventLog.append('/dev/full');
+    log.write(opening);
+    let told: unknown = null;
+    for (let tries = 0; told === null && tries < 1000; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      try {
+        log.write(opening);
+      } catch (error) {
+        told = error;
+      }
+    }
+    expect(told).to.be.instanceOf(UnavailableError);
     log.close();
   });
 
