@@ -32,6 +32,9 @@ function events(folder: string): RunEvent[] {
 
 const trials = (folder: string): number => events(folder).filter(({ type }) => type === 'trial').length;
 
+const inMemory = (prefix: string): number =>
+  readdirSync('/dev/shm').filter((name) => name.startsWith(prefix)).length;
+
 describe('a run that is interrupted', () => {
   let folder: string;
   let remove: () => void;
@@ -68,6 +71,35 @@ describe('a run that is interrupted', () => {
     expect(result.status).to.equal(130);
     await until('all processes gone', () => processesNaming(folder).length === 0);
   });
+
+  it('stops at a signal to the process that was started, where it works in mounts of its own', async () => {
+    const run = plugpull(
+      ['run', '--backend', 'snap', '--workload', 'bank', '--fault', 'kill', '--for', '10m', '--out', 'out'],
+      folder,
+    );
+    await until('some trials', () => trials(folder) > 0 || run.child.exitCode !== null);
+    run.child.kill('SIGINT');
+    const { status } = await run;
+    // Without root and without a file system that clones files there is nothing to interrupt.
+    expect(status).to.equal(trials(folder) > 0 ? 130 : 2);
+    await until('all processes gone', () => processesNaming(folder).length === 0);
+  });
+
+  for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
+    it(`leaves no files in memory behind after ${signal}, once or twice`, async () => {
+      for (const times of [1, 2]) {
+        const out = `out-${times}`;
+        const run = plugpull([...campaign, '--for', '10m', '--out', out], folder);
+        const mine = `plugpull-scratch-${run.child.pid}-`;
+        await until('its files', () => inMemory(mine) > 0 || existsSync(path.join(folder, out, 'work')));
+        for (let i = 0; i < times; i++) run.child.kill(signal);
+        expect((await run).status, signal).to.equal(130);
+        await until('all processes gone', () => processesNaming(folder).length === 0);
+        expect(inMemory(mine)).to.equal(0);
+        expect(existsSync(path.join(folder, out, 'work'))).to.equal(false);
+      }
+    });
+  }
 
   it('leaves nothing running, and a run that can be read and resumed, when the controller is killed', async () => {
     const run = plugpull([...campaign, '--for', '10m', '--out', 'out'], folder);
