@@ -74,8 +74,10 @@ export class TerminalReporter implements Reporter {
   }
 
   private found(finding: FindingEvent): string {
-    const what = `${this.paint('red', finding.verdict)}: ${oneLine(finding.target)}`;
-    return `${what}: ${clip(oneLine(finding.explanation), longestLive)}\n  ${oneLine(finding.replay)}`;
+    const what = clip(oneLine(finding.explanation), longestLive).replace(finding.verdict, (verdict) =>
+      this.paint('red', verdict),
+    );
+    return `${oneLine(finding.target)}: ${what}\n  ${oneLine(finding.replay)}`;
   }
 
   private status(target: string): void {

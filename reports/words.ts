@@ -29,7 +29,9 @@ export function headline(summary: Summary): string {
       return `Violation: ${where} broke the contract in ${grouped(summary.violations)} of ${crashes}`;
     }
     case 'not-measured':
-      return `Not measured: ${crashes} without a violation, but that is too little to say more`;
+      return summary.crashes === 0
+        ? 'Not measured: no crash was judged, so this run says nothing'
+        : `Not enough was measured: ${crashes}, 0 violations`;
     case 'harness-broken':
       return `Harness broken: this run proves nothing (${crashes}, ${plural(summary.violations, 'violation')})`;
     case 'unfinished':

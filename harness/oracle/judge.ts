@@ -35,7 +35,7 @@ export function judge(seen: Observation): Judgement {
   if (seen.trouble?.kind === 'harness') return not('harness-broken', seen.trouble.detail);
   // A target that fails before anything crashed says nothing about crashes.
   if (seen.trouble !== undefined) return not('not-measured', seen.trouble.detail);
-  if (seen.crash === 'missed') return not('not-measured', 'the crash did not happen');
+  if (seen.crash === 'missed') return not('not-measured', 'the program ended before it could be killed');
   if (seen.first === undefined) return not('harness-broken', 'nothing recovered the target');
 
   const first = judgeRecovery(seen.acked, seen.first);

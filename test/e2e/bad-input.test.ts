@@ -46,6 +46,23 @@ describe('bad input to the command line', () => {
     ['a run to resume that is not there', ['run', '--resume', 'none'], /none/],
     ['a finding that is none', ['replay', '.'], /not the folder of a finding/],
     ['a run that is none', ['report', '.'], /holds no run/],
+    [
+      'a run directory that cannot be made',
+      ['run', '--out', '/proc/none/below'],
+      /cannot make the run directory/,
+    ],
+    ['more jobs than make sense', ['run', '--jobs', '100000'], /at most 256/],
+    [
+      'a folder for the text to read',
+      ['run', '--backend', 'redo', '--workload', 'text-index', '--input', '/etc'],
+      /no file \/etc/,
+    ],
+    [
+      'a backend beside a program',
+      ['run', '--setup', 'a', '--run', 'b', '--check', 'c', '--backend', 'redo'],
+      /--backend is for heaps/,
+    ],
+    ['a name without a program', ['run', '--name', 'store'], /--name goes with --setup/],
     ['an unknown list', ['list', 'stars'], /no list "stars"/],
     ['a merge of nothing', ['merge', 'a', 'b', '--out', 'c'], /no run directory a/],
   ];
