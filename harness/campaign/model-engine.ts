@@ -168,7 +168,7 @@ export class ModelEngine implements Engine {
       fs: profile,
       counts,
       states: result?.states ?? 0,
-      of: roundedOrNull(result?.of),
+      of: spaceOf(result),
       exhaustive: result?.exhaustive ?? false,
       bySteps: result?.steps ?? {},
       millis: Math.round(millis),
@@ -261,6 +261,8 @@ export class ModelEngine implements Engine {
   }
 }
 
-function roundedOrNull(value: number | null | undefined): number | null {
-  return typeof value === 'number' ? Math.round(value) : null;
+/** How many states there are: counted where all were visited (cuts during recovery among them), else estimated. */
+function spaceOf(result: ExploreResult | null): number | null {
+  if (result?.of === null || result === null) return null;
+  return result.exhaustive ? result.states : Math.max(Math.round(result.of), result.states);
 }

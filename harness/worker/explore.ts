@@ -87,7 +87,8 @@ function explore(job: ExploreJob, workload: Workload): ExploreResult {
   };
   record(model, workload, options, job, size);
   const { maxStates, nested, nestedStates, stopAtFirst, memoryBytes } = job;
-  model.finish({ seed, maxStates, nested, nestedStates, stopAtFirst, memoryBytes });
+  // A kill first, then recovery, then the cut: what recovery showed must have been made durable by it.
+  model.finish({ seed, maxStates, nested, nestedStates, killFirst: true, stopAtFirst, memoryBytes });
   const recorded = performance.now();
   const checker = new Checker(model, workload, options, seed, size);
   if (job.replay !== undefined) return replayed(job.replay, model, checker, started);

@@ -49,7 +49,9 @@ describe('the documentation', () => {
         }
         for (const command of found.flat()) {
           if (elsewhere.some(([pattern]) => pattern.test(command))) continue;
-          const { status, stderr } = spawnSync('/bin/sh', ['-c', shorter(command)], {
+          // What needs root is run by who is root, and by nobody else.
+          if (command.startsWith('sudo ') && process.getuid?.() !== 0) continue;
+          const { status, stderr } = spawnSync('/bin/sh', ['-c', shorter(command.replace(/^sudo /, ''))], {
             cwd: folder,
             env: {
               ...process.env,

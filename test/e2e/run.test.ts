@@ -87,7 +87,8 @@ describe('plugpull run', () => {
     const finding = (JSON.parse(result.stdout) as Report).findings[0];
     expect(finding?.target).to.equal('plain/bank');
     const words = finding!.replay.split(' ');
-    expect(words.slice(0, 2)).to.deep.equal(['plugpull', 'replay']);
+    expect(words[0]).to.match(/plugpull$/);
+    expect(words[1]).to.equal('replay');
     const checked = await plugpull([...words.slice(1), '--json'], folder);
     expect(checked.status, checked.stderr).to.equal(1);
     expect(JSON.parse(checked.stdout)).to.deep.include({ verdict: finding!.verdict, same: true });
