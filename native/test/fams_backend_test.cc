@@ -220,7 +220,8 @@ TEST_CASE("backends: wrong sizes, doubled creation and absent heaps are refused 
   });
 }
 
-TEST_CASE("backends: the steps that are passed are the steps that are listed") {
+TEST_CASE("backends: the steps that are passed are the steps that are listed" *
+          doctest::test_suite("forks")) {
   struct Collector final : StepObserver {
     std::set<std::string, std::less<>> names;
     void at(std::string_view step) override { names.emplace(step); }

@@ -6,7 +6,7 @@
 
 namespace plugpull::test {
 
-TEST_CASE("kill at every step: acked or the one after it, in every backend") {
+TEST_CASE("kill at every step: acked or the one after it, in every backend" * doctest::test_suite("forks")) {
   for (const BackendKind& kind : all_backends()) {
     if (!kind.failure_atomic || folder_for(kind).empty()) continue;
     CAPTURE(kind.name);
@@ -17,7 +17,7 @@ TEST_CASE("kill at every step: acked or the one after it, in every backend") {
   }
 }
 
-TEST_CASE("kill between commits: plain is caught, the others hold") {
+TEST_CASE("kill between commits: plain is caught, the others hold" * doctest::test_suite("forks")) {
   for (const BackendKind& kind : all_backends()) {
     const std::string parent = folder_for(kind);
     if (parent.empty()) continue;

@@ -104,7 +104,7 @@ TEST_CASE("planted: nothing is planted unless an object is opened with it") {
   }
 }
 
-TEST_CASE("planted: every bug that a kill can show is shown by a kill") {
+TEST_CASE("planted: every bug that a kill can show is shown by a kill" * doctest::test_suite("forks")) {
   for (const BugInfo& bug : all_bugs()) {
     const BackendKind* kind = backend_by_name(bug.subject);
     if (kind == nullptr || bug.seen_by != SeenBy::kKill || folder_for(*kind).empty()) continue;
