@@ -101,7 +101,8 @@ export function statesText(row: Row): string | null {
   if (row.explored === null) return null;
   const { states, of, exhaustive } = row.explored;
   if (exhaustive) return `all ${grouped(states)}`;
-  return of === null ? grouped(states) : `${grouped(states)} of ${grouped(of)}`;
+  // "12 of 12" would read as if nothing were left to explore.
+  return of === null || of <= states ? grouped(states) : `${grouped(states)} of ${grouped(of)}`;
 }
 
 export function coverageText(row: Row): string | null {

@@ -175,7 +175,7 @@ function figures(summary: Summary): Html {
           {
             name: 'Crash states',
             value: grouped(states),
-            note: space === null ? 'space not counted' : `of ${grouped(space)} there can be`,
+            note: spaceNote(explored, states, space),
           },
         ]),
     ...(bounds.length === 0
@@ -304,4 +304,10 @@ function environmentSection({ run, ended }: Summary): Html {
       <pre tabindex="0">${clip(JSON.stringify(run.config, null, 2), longestConfig)}</pre>
     </details>
   </section>`;
+}
+
+/** How much of what there is was explored: not more than is known. */
+function spaceNote(parts: { exhaustive: boolean }[], states: number, space: number | null): string {
+  if (parts.every(({ exhaustive }) => exhaustive)) return 'all there can be';
+  return space === null || space <= states ? 'not all there can be' : `of ${grouped(space)} there can be`;
 }

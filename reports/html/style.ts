@@ -85,7 +85,7 @@ thead th { border-top: 0; color: var(--muted); font-weight: 500; white-space: no
 tbody th { font-weight: 560; }
 td { max-width: 60ch; overflow-wrap: break-word; }
 .whole { white-space: nowrap; }
-.w { min-width: 21ch; }
+.w { min-width: 18ch; }
 .n { text-align: right; white-space: nowrap; }
 .matrix td, .matrix tbody th { text-align: center; }
 .matrix tbody th { text-align: left; vertical-align: middle; }

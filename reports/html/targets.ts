@@ -52,7 +52,7 @@ function targetTable(caption: string, rows: Row[], summary: Summary): Html {
       { head: 'crash' },
       { head: 'verdict', wordy: true },
       { head: 'crashes', number: true },
-      { head: 'not measured', number: true },
+      { head: 'unmeasured', number: true },
       ...(withSteps ? [{ head: 'steps met', number: true }] : []),
       ...(withStates ? [{ head: 'crash states', number: true }] : []),
       { head: 'recovery, median', number: true },

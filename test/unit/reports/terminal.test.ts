@@ -124,7 +124,7 @@ describe('terminal', () => {
     const io = new FakeIo();
     const events = [...campaignEvents(violatedShape)].filter(({ type }) => type !== 'run-ended');
     await rendered(events, [{ kind: 'terminal', summaryOnStdout: true }], io);
-    expect(io.stderr.text).to.match(/\ntorn: journal\/kv: torn: crashed .*\n {2}plugpull replay /);
+    expect(io.stderr.text).to.match(/\njournal\/kv: torn: crashed .*\n {2}plugpull replay /);
     expect(io.stdout.text).to.contain('The log of this run has no end');
   });
 });
