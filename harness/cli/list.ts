@@ -56,15 +56,25 @@ export function listCommand(): Command {
     });
 }
 
+/** Heads of columns whose names are not words. */
+const heads: Record<string, string> = { seenBy: 'shown by', summary: '' };
+
 function print(title: string, rows: Row[]): void {
-  process.stdout.write(`${title}\n`);
-  if (rows.length === 0) process.stdout.write('  none\n');
   const columns = Object.keys(rows[0] ?? {});
-  const widths = columns.map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  for (const row of rows) {
-    const cells = columns.map((column, i) => (row[column] ?? '').padEnd(widths[i] ?? 0));
-    process.stdout.write(`  ${cells.join('  ').trimEnd()}\n`);
-  }
+  const head = Object.fromEntries(columns.map((column) => [column, heads[column] ?? column]));
+  const [first = 'name'] = columns;
+  head[first] = title;
+  const widths = columns.map((column) =>
+    Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length + (column === first ? 2 : 0))),
+  );
+  const line = (row: Row): string =>
+    columns
+      .map((column, i) => (row[column] ?? '').padEnd((widths[i] ?? 0) - (i === 0 && row !== head ? 2 : 0)))
+      .join('  ')
+      .trimEnd();
+  process.stdout.write(`${rows.length === 0 ? title : line(head)}\n`);
+  if (rows.length === 0) process.stdout.write('  none\n');
+  for (const row of rows) process.stdout.write(`  ${line(row)}\n`);
 }
 
 async function runs(): Promise<Row[]> {
@@ -75,12 +85,23 @@ async function runs(): Promise<Row[]> {
     const file = path.join(folder, name, eventsFile);
     if (!existsSync(file)) continue;
     let trials = 0;
+    let states = 0;
     let verdict = 'unfinished';
-    for await (const event of readEvents(file)) {
-      if (event.type === 'trial') trials++;
-      if (event.type === 'run-ended') verdict = event.interrupted ? 'interrupted' : event.verdict;
+    try {
+      for await (const event of readEvents(file)) {
+        if (event.type === 'trial') trials++;
+        if (event.type === 'states') states += event.states;
+        if (event.type === 'run-ended') verdict = event.interrupted ? 'interrupted' : event.verdict;
+      }
+    } catch {
+      verdict = 'cannot be read'; // the others can
     }
-    rows.push({ run: path.join(folder, name), verdict, trials: `${trials} trials` });
+    rows.push({
+      run: path.join(folder, name),
+      verdict,
+      trials: String(trials),
+      'crash states': String(states),
+    });
   }
   return rows;
 }

@@ -102,6 +102,27 @@ describe('bad input to the command line', () => {
     expect(result.stderr).to.match(/already holds a run[\s\S]*--resume/);
   });
 
+  it('lists the runs that can be read beside one that cannot', async () => {
+    const runs = path.join(folder, '.plugpull', 'runs');
+    for (const [name, text] of [
+      ['1-cut-short', '{"type":"run-star'],
+      ['2-damaged', 'no JSON\n{}\n'],
+    ] as const) {
+      mkdirSync(path.join(runs, name), { recursive: true });
+      writeFileSync(path.join(runs, name, 'events.jsonl'), text);
+    }
+    const run = ['run', '--backend', 'copy', '--workload', 'bank', '--fault', 'kill', '--trials', '2'];
+    await plugpull([...run, '--sweep', 'none', '--out', path.join(runs, '3-whole')], folder);
+    const result = await plugpull(['list', 'runs'], folder);
+    expect(result.stdout).to.match(/1-cut-short +unfinished +0/);
+    expect(result.stdout).to.match(/2-damaged +cannot be read/);
+    expect(result.stdout).to.match(/3-whole +held +2/);
+    expect(result.status).to.equal(0);
+    const report = await plugpull(['report', path.join(runs, '2-damaged')], folder);
+    expect(report.stderr).to.match(/line 1 is not JSON/);
+    expect(report.status).to.equal(64);
+  });
+
   it('prints help and version on stdout with exit status 0', async () => {
     for (const args of [['--help'], ['run', '--help'], ['--version'], []]) {
       const result = await plugpull(args, folder);
