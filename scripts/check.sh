@@ -13,7 +13,7 @@ section "lint"
 npx --no-install eslint . --max-warnings 0
 
 section "native tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-make -s -C native/test -j"$(nproc)" check
+scripts/with-reflink.sh make -s -C native/test -j"$(nproc)" check
 make -s -C native/disk/test -j"$(nproc)" check
 
 section "tests"
