@@ -1,21 +1,23 @@
 /**
- * Measures plugpull itself: `node dist/bench/main.js [trials|commit|memory]`. Figures are medians and ratios of things
+ * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk]`. Figures are medians and ratios of things
  * measured side by side in one run; nothing here is asserted.
  */
 import { benchCommit } from './commit.js';
 import { benchDisk } from './disk.js';
 import { benchMemory } from './memory.js';
+import { benchModel } from './model.js';
 import { benchTrials } from './trials.js';
 
 const benches: Record<string, (argument: string | undefined) => Promise<unknown>> = {
   trials: benchTrials,
+  model: benchModel,
   commit: benchCommit,
   memory: benchMemory,
   disk: benchDisk,
 };
 
 const [name, argument] = process.argv.slice(2);
-const wanted = name === undefined ? ['trials', 'commit'] : [name];
+const wanted = name === undefined ? ['trials', 'model', 'commit'] : [name];
 for (const one of wanted) {
   const bench = benches[one];
   if (bench === undefined) {
