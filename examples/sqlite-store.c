@@ -71,7 +71,8 @@ static void setup(const char *folder, const char *journal) {
   for (int row = 0; row < row_count; row++) {
     if (table.versions[row] != 0) changes[count++] = (struct change){row, table.versions[row]};
   }
-  // Commit 0 must be durable: with FULL the folder is not synced after the rollback journal's unlink, which commits.
+  // Commit 0 must be durable: with FULL the folder is not synced after the rollback journal's unlink, which
+  // commits.
   open_store(folder, journal, "extra", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   run_sql(
       "BEGIN; CREATE TABLE rows(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"

@@ -16,15 +16,13 @@ describe('the page on planted bugs', () => {
       workload,
       summary,
     }));
-    const bugs = native
-      .plantedBugs()
-      .map(({ name, figureClass, seenBy, workload, summary }) => ({
-        name,
-        figureClass,
-        seenBy,
-        workload,
-        summary,
-      }));
+    const bugs = native.plantedBugs().map(({ name, figureClass, seenBy, workload, summary }) => ({
+      name,
+      figureClass,
+      seenBy,
+      workload,
+      summary,
+    }));
     expect(bugs.length).to.be.at.least(30);
     expect(rows).to.deep.equal(bugs);
   });
