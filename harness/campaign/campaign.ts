@@ -8,7 +8,7 @@ import { eventSchema, type FindingEvent, type Reporter, type RunEvent } from '..
 import { makeFolder } from '../core/make-folder.js';
 import type { CampaignVerdict } from '../core/verdict.js';
 import { findingSchema, replayLine, saveFinding } from '../store/findings.js';
-import { memoryScratch } from '../rigs/scratch.js';
+import { memoryScratch, removeAtOnce } from '../rigs/scratch.js';
 import { readEvents } from '../store/event-log.js';
 import { eventsFile, RunDir } from '../store/run-dir.js';
 import { version } from '../core/version.js';
@@ -77,7 +77,12 @@ export class Campaign {
       if (options.workFolder === null) rmSync(workFolder, { recursive: true, force: true });
       if (scratch !== null) rmSync(scratch, { recursive: true, force: true });
     };
-    process.once('exit', clear); // the second Ctrl-C does not wait for anything else
+    // The second Ctrl-C does not wait for anything else.
+    const clearAtOnce = (): void => {
+      if (options.workFolder === null) removeAtOnce(workFolder);
+      if (scratch !== null) removeAtOnce(scratch);
+    };
+    process.once('exit', clearAtOnce);
     try {
       if (options.workFolder === null) makeFolder(workFolder);
       const emit = (event: RunEvent): void => {
@@ -101,7 +106,7 @@ export class Campaign {
         tally: this.tally,
       };
     } finally {
-      process.off('exit', clear);
+      process.off('exit', clearAtOnce);
       clear();
       dir.close();
     }

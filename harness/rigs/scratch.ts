@@ -2,7 +2,8 @@
  * Where trials of our own heaps work when the user names no folder: in memory, where a trial takes a third of the
  * time. A killed process loses nothing that its file system held, whichever that is.
  */
-import { mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { startOf } from '../core/process-start.js';
 
@@ -31,4 +32,27 @@ function sweep(): void {
     if (owner === null || startOf(Number(owner[1])) === owner[2]) continue;
     rmSync(path.join(memoryFolder, name), { recursive: true, force: true });
   }
+}
+
+/** Removes a folder in which this process may still have mounts, as when it must end at once. Never throws. */
+export function removeAtOnce(folder: string): void {
+  try {
+    const points = mountsBelow(folder, readFileSync('/proc/self/mounts', 'utf8'));
+    if (points.length > 0) spawnSync('umount', ['--lazy', ...points], { stdio: 'ignore' });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    // Workers that are being killed may still write: the next run removes what is left.
+  }
+}
+
+/** Mount points below a folder, the innermost first. @param mounts the text of /proc/mounts */
+export function mountsBelow(folder: string, mounts: string): string[] {
+  return mounts
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .map((point) =>
+      point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    )
+    .filter((point) => point.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length);
 }

@@ -120,6 +120,20 @@ describe('a run that is interrupted', () => {
     await until('all processes gone', () => processesNaming(folder).length === 0);
   });
 
+  it('leaves no image in memory when its starter is killed, where it works in mounts of its own', async function () {
+    if (process.getuid?.() !== 0) this.skip(); // only root gets them
+    const run = plugpull(
+      ['run', '--backend', 'snap', '--workload', 'bank', '--fault', 'kill', '--for', '10m', '--out', 'out'],
+      folder,
+    );
+    await until('some trials', () => trials(folder) > 5);
+    const [lock = ''] = readFileSync(path.join(folder, 'out', 'lock'), 'utf8').split(' ');
+    run.child.kill('SIGKILL');
+    await run;
+    await until('all processes gone', () => processesNaming(folder).length === 0);
+    expect(inMemory(`plugpull-scratch-${lock}-`)).to.equal(0);
+  });
+
   it('lets no second run into its directory', async () => {
     const run = plugpull([...campaign, '--for', '10m', '--out', 'out'], folder);
     await until('the lock', () => existsSync(path.join(folder, 'out', 'lock')));
