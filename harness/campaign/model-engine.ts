@@ -7,7 +7,7 @@ import { summarize, type BackendTarget, type Target } from '../core/target.js';
 import { version } from '../core/version.js';
 import { explainFinding, timelineOf } from '../explore/explain.js';
 import { modelStateSchema, writeModelBundle } from '../explore/model-bundle.js';
-import { exploreRun, modelSeed, notInModel, type ModelOptions } from '../explore/model-jobs.js';
+import { exploreRun, modelSeed, notInModel, type ModelOptions, unbounded } from '../explore/model-jobs.js';
 import { Zygote } from '../subjects/zygote.js';
 import type { ExploredFinding, ExploreResult } from '../worker/job.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
@@ -22,8 +22,6 @@ export interface ModelEngineOptions extends Omit<ModelOptions, 'profile' | 'stop
 
 /** Runs recorded of a target that is wrong on purpose before it is given up. */
 const controlRounds = 6;
-/** More states than any run has that fits in memory. */
-const unbounded = Number.MAX_SAFE_INTEGER;
 
 interface Job {
   target: BackendTarget;

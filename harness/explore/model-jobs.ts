@@ -18,6 +18,9 @@ export interface ModelOptions {
   stopAtFirst: boolean;
 }
 
+/** As `maxStates`: more states than any run has that fits in memory. */
+export const unbounded = Number.MAX_SAFE_INTEGER;
+
 export const defaultModelOptions: ModelOptions = {
   profile: 'posix',
   commits: 6,
@@ -27,7 +30,9 @@ export const defaultModelOptions: ModelOptions = {
   stopAtFirst: false,
 };
 
-const nestedStates = 64;
+/** Crash states at most at one place of a recovery: a sample, or all where all states of the run are wanted too. */
+const nestedSample = 64;
+const nestedAll = 100_000;
 const timeMs = 300_000;
 const outputBytes = 64 * 1024 ** 2;
 
@@ -66,7 +71,7 @@ export async function exploreRun(
     profile: options.profile,
     maxStates: options.maxStates,
     nested: options.nested,
-    nestedStates,
+    nestedStates: options.maxStates === unbounded ? nestedAll : nestedSample,
     stopAtFirst: options.stopAtFirst,
     memoryBytes: options.memoryBytes,
     ...(replay === undefined ? {} : { replay }),
