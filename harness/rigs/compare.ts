@@ -5,9 +5,8 @@ import path from 'node:path';
 
 /** First difference in words, null if there is none. */
 export function filesEqual(a: string, b: string, ignore: ((file: string) => boolean) | null): string | null {
-  if (ignore === null) return native.compareFolders(a, b);
   const difference = native.compareFolders(a, b);
-  if (difference === null) return null;
+  if (difference === null || ignore === null) return difference;
   const inA = files(a).filter((file) => !ignore(file));
   const inB = files(b).filter((file) => !ignore(file));
   const only = inA.find((file) => !inB.includes(file)) ?? inB.find((file) => !inA.includes(file));

@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { native } from '../../native/index.js';
-import { UnavailableError, UsageError } from '../core/errors.js';
+import { UsageError } from '../core/errors.js';
 import { filesEqual } from './compare.js';
 import type { Place, Rig } from './rig.js';
 
@@ -83,13 +83,4 @@ export function checkUsable(folder: string): void {
       'name a writable folder with --dir',
     );
   }
-}
-
-/** A folder rig whose file system can clone files, or UnavailableError that says what to do. */
-export function requireReflink(folder: string): void {
-  if (native.reflinkAvailable(folder)) return;
-  throw new UnavailableError(
-    `${folder} is on a file system that cannot clone files (reflink)`,
-    'name a folder on XFS or btrfs with --dir, or run as root so that an XFS image can be mounted',
-  );
 }
