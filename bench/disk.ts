@@ -51,7 +51,7 @@ async function rate(
     }
     const explored = await explore({
       epochs: index.epochs,
-      presenters,
+      sources: presenters,
       seed,
       unit,
       checkKnowsAcked: false,

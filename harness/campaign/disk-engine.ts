@@ -16,9 +16,10 @@ import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { diskProgram } from '../disk/line-process.js';
 import { minimize } from '../disk/minimize.js';
-import { Presenter, unmountable } from '../disk/presenter.js';
+import { Presenter } from '../disk/presenter.js';
 import { tryRepair } from '../disk/repair.js';
 import { record, type DiskFaults, type Recording } from '../disk/recording.js';
+import { unmountable, type StateSource } from '../disk/state-source.js';
 import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
@@ -227,18 +228,18 @@ class Search {
   async run(deadline: number, states: number | null): Promise<Explored> {
     const { context, job } = this;
     const { target } = job;
-    const presenters: Presenter[] = [];
+    const sources: StateSource[] = [];
     try {
       for (let slot = 0; slot < context.jobs * presentersPerJob; slot++) {
         const folder = path.join(this.folder, `slot-${slot}`);
         mkdirSync(folder);
         const checker = createChecker(target, this.seed, folder);
 
-        presenters.push(await Presenter.start(this.recording, checker, folder, unit));
+        sources.push(await Presenter.start(this.recording, checker, folder, unit));
       }
       return await explore({
         epochs: this.epochs(),
-        presenters,
+        sources,
         seed: this.seed,
         unit,
         checkKnowsAcked: target.kind === 'command',
@@ -246,10 +247,10 @@ class Search {
         deadline,
         exhaustive: this.options.exhaustive,
         stopping: () => context.stopping() || (target.expect === 'caught' && this.findings > 0),
-        onViolation: (found, presenter) => this.violation(found, presenter),
+        onViolation: (found, source) => this.violation(found, source),
       });
     } finally {
-      await Promise.all(presenters.map((presenter) => presenter.close()));
+      await Promise.all(sources.map((source) => source.close()));
     }
   }
 
@@ -262,12 +263,12 @@ class Search {
     );
   }
 
-  private async violation(found: Violation, presenter: Presenter): Promise<void> {
+  private async violation(found: Violation, source: StateSource): Promise<void> {
     const { context, job, recording } = this;
     const { target, fs } = job;
     if (this.findings >= maxFindings) return;
     const number = ++this.findings;
-    const minimized = await minimize(found, presenter);
+    const minimized = await minimize(found, source);
     if (minimized.flaky) {
       context.emit({
         type: 'note',
@@ -281,7 +282,7 @@ class Search {
     const afterCrash = path.join(this.folder, `after-crash-${number}`);
     const since = performance.now();
     let copied = '';
-    await presenter.check(state, minimized.acked.last, 1, (dir) => {
+    await source.check(state, minimized.acked.last, 1, (dir) => {
       copied = copyFiles(dir, afterCrash);
     });
     this.map ??= DiskMap.of(recording);
@@ -289,7 +290,7 @@ class Search {
     const explanation = `${verdict}: ${reason ?? ''}; ${text}`;
     const bundle = path.join(this.folder, `state-${number}.plugpull`);
     const saved = path.join(this.folder, `state-${number}`);
-    await presenter.save(state, saved);
+    await source.save(state, saved);
     const { name, type, options } = fs;
     const { seed } = this;
     const { acked } = minimized;

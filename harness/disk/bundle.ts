@@ -12,8 +12,8 @@ import { readBundle, writeBundle, type Bundle } from '../store/bundle.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import { createChecker } from './checker.js';
 import { diskProgram, LineProcess } from './line-process.js';
-import { unmountable } from './presenter.js';
 import { dataFolder } from './recording.js';
+import { unmountable } from './state-source.js';
 import { judgeState, type AckedRange } from './verdict.js';
 
 export const diskStateSchema = 'plugpull.disk-state/1';

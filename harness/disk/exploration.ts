@@ -1,4 +1,4 @@
-/** Explores the crash states of one recording with several presenters in parallel. */
+/** Explores the crash states of one recording with several sources in parallel. */
 import type { Verdict } from '../core/verdict.js';
 import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
@@ -16,13 +16,13 @@ import {
   type Batch,
   type Choices,
 } from './enumerate.js';
-import type { Presenter } from './presenter.js';
+import type { StateSource } from './state-source.js';
 import type { Epoch } from './trace-index.js';
 import { ackedRange, judgeState, type AckedRange } from './verdict.js';
 
 export interface ExplorationOptions {
   epochs: readonly Epoch[];
-  presenters: readonly Presenter[];
+  sources: readonly StateSource[];
   seed: number;
   unit: number;
   /** The check is told the acked commit, so its outcome depends on more than the content. */
@@ -33,8 +33,8 @@ export interface ExplorationOptions {
   deadline: number;
   exhaustive: boolean;
   stopping: () => boolean;
-  /** Called for every violation, one at a time for each presenter, which shows nothing meanwhile. */
-  onViolation: (found: Violation, presenter: Presenter) => Promise<void>;
+  /** Called for every violation, one at a time for each source, which shows nothing meanwhile. */
+  onViolation: (found: Violation, source: StateSource) => Promise<void>;
 }
 
 export interface Violation {
@@ -131,7 +131,7 @@ class Exploration {
   private async pass(batches: Generator<Batch>): Promise<void> {
     this.stale = 0;
     await Promise.all(
-      this.options.presenters.map(async (presenter) => {
+      this.options.sources.map(async (source) => {
         for (;;) {
           if (this.over()) {
             this.complete = false;
@@ -143,16 +143,16 @@ class Exploration {
           for (let first = 0; first < next.value.choices.length; first += atOnce) {
             const { epoch, choices } = next.value;
 
-            await this.batch(presenter, epoch, choices.slice(first, first + atOnce));
+            await this.batch(source, epoch, choices.slice(first, first + atOnce));
           }
         }
       }),
     );
   }
 
-  private async batch(presenter: Presenter, epoch: Epoch, choices: Choices[]): Promise<void> {
+  private async batch(source: StateSource, epoch: Epoch, choices: Choices[]): Promise<void> {
     const texts = choices.map(choicesText);
-    const digests = await presenter.digests(epoch.number, texts);
+    const digests = await source.digests(epoch.number, texts);
     let fresh = false;
     for (const [i, digest] of digests.entries()) {
       const one = choices[i];
@@ -166,10 +166,10 @@ class Exploration {
           this.complete = false;
           return;
         }
-        this.known.set(key, null); // another presenter need not look at it meanwhile
+        this.known.set(key, null); // another source need not look at it meanwhile
         const times = this.explored.checked % twiceEvery === 0 ? 2 : 1;
         const state = { epoch: epoch.number, choices: text };
-        const checks = await presenter.check(state, acked.last, times);
+        const checks = await source.check(state, acked.last, times);
         known = { checks, judged: new Set() };
         this.known.set(key, known);
         this.explored.checked++;
@@ -181,13 +181,13 @@ class Exploration {
       known.judged.add(range);
       await this.judged(
         { epoch, choices: one, acked, judgement: judgeState(acked, known.checks), checks: known.checks },
-        presenter,
+        source,
       );
     }
     this.stale = fresh ? 0 : this.stale + 1;
   }
 
-  private async judged(found: Violation, presenter: Presenter): Promise<void> {
+  private async judged(found: Violation, source: StateSource): Promise<void> {
     const { explored } = this;
     const { verdict, reason } = found.judgement;
     const { step } = found.epoch;
@@ -195,6 +195,6 @@ class Exploration {
     explored.counts[verdict] = (explored.counts[verdict] ?? 0) + 1;
     if (step !== null) explored.bySteps[step] = (explored.bySteps[step] ?? 0) + 1;
     if (reason !== undefined && !explored.reasons.has(verdict)) explored.reasons.set(verdict, reason);
-    if (isViolation(verdict)) await this.options.onViolation(found, presenter);
+    if (isViolation(verdict)) await this.options.onViolation(found, source);
   }
 }

@@ -3,7 +3,7 @@ import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
 import { choicesText, type Choices, type Fate } from './enumerate.js';
 import type { Violation } from './exploration.js';
-import type { Presenter } from './presenter.js';
+import type { StateSource } from './state-source.js';
 import { ackedRange, judgeState, type AckedRange } from './verdict.js';
 
 /** States that are tried at most. */
@@ -18,17 +18,17 @@ export interface Minimized {
   tries: number;
 }
 
-export async function minimize(found: Violation, presenter: Presenter): Promise<Minimized> {
+export async function minimize(found: Violation, source: StateSource): Promise<Minimized> {
   const { epoch } = found;
   let tries = 0;
   const attempt = async (choices: Choices): Promise<Judgement> => {
     tries++;
     const acked = ackedRange(epoch, choices);
     const state = { epoch: epoch.number, choices: choicesText(choices) };
-    return judgeState(acked, await presenter.check(state, acked.last, found.checks.length));
+    return judgeState(acked, await source.check(state, acked.last, found.checks.length));
   };
   // In a checker of its own: what was checked before must have nothing to do with it.
-  await presenter.refresh();
+  await source.refresh();
   let best = found.choices;
   let judgement = await attempt(best);
   if (!isViolation(judgement.verdict)) {

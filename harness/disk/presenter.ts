@@ -5,17 +5,9 @@ import type { SubjectCheck } from '../subjects/subject.js';
 import type { Checker } from './checker.js';
 import { LineProcess } from './line-process.js';
 import { dataFolder, type Recording } from './recording.js';
+import { unmountable, type StateName, type StateSource } from './state-source.js';
 
-/** How the reason of such a verdict begins. */
-export const unmountable = 'the file system could not be mounted';
-
-export interface StateName {
-  epoch: number;
-  /** See choicesText. */
-  choices: string;
-}
-
-export class Presenter {
+export class Presenter implements StateSource {
   private constructor(
     private readonly explorer: LineProcess,
     private readonly checker: Checker,

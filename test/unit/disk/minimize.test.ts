@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { choicesText, parseChoices } from '../../../harness/disk/enumerate.js';
 import type { Violation } from '../../../harness/disk/exploration.js';
 import { minimize } from '../../../harness/disk/minimize.js';
-import type { Presenter, StateName } from '../../../harness/disk/presenter.js';
+import type { StateName, StateSource } from '../../../harness/disk/state-source.js';
 import type { Epoch } from '../../../harness/disk/trace-index.js';
 import type { SubjectCheck } from '../../../harness/subjects/subject.js';
 
@@ -25,11 +25,11 @@ const epoch: Epoch = {
 
 /** A target that breaks exactly where `broken` says. */
 function presenterThat(broken: (kept: ReturnType<typeof parseChoices>) => boolean): {
-  presenter: Presenter;
+  source: StateSource;
   tries: () => number;
 } {
   let tries = 0;
-  const presenter = {
+  const source = {
     refresh: () => Promise.resolve(),
     check: ({ choices }: StateName): Promise<SubjectCheck[]> => {
       tries++;
@@ -45,8 +45,8 @@ function presenterThat(broken: (kept: ReturnType<typeof parseChoices>) => boolea
         },
       ]);
     },
-  } as unknown as Presenter;
-  return { presenter, tries: () => tries };
+  } as unknown as StateSource;
+  return { source, tries: () => tries };
 }
 
 function found(choices: string): Violation {
@@ -61,26 +61,26 @@ function found(choices: string): Violation {
 
 describe('minimizing a crash state', () => {
   it('gives back all lost writes but the one that matters', async () => {
-    const { presenter, tries } = presenterThat((kept) => !kept.has(7));
-    const least = await minimize(found('-'), presenter);
+    const { source, tries } = presenterThat((kept) => !kept.has(7));
+    const least = await minimize(found('-'), source);
     expect(choicesText(least.choices)).to.equal('0,1,2,3,4,5,6,8,9,10,11');
     expect(least.judgement.verdict).to.equal('broken');
     expect(tries()).to.be.lessThan(60);
   });
 
   it('keeps two lost writes that matter only together', async () => {
-    const { presenter } = presenterThat((kept) => !kept.has(2) && !kept.has(9));
-    expect(choicesText((await minimize(found('-'), presenter)).choices)).to.equal('0,1,3,4,5,6,7,8,10,11');
+    const { source } = presenterThat((kept) => !kept.has(2) && !kept.has(9));
+    expect(choicesText((await minimize(found('-'), source)).choices)).to.equal('0,1,3,4,5,6,7,8,10,11');
   });
 
   it('heals torn writes that do not matter, and leaves the one that does', async () => {
-    const { presenter } = presenterThat((kept) => kept.get(5)?.[0] === false);
-    const least = await minimize(found('1:1,5:2,6:1'), presenter);
+    const { source } = presenterThat((kept) => kept.get(5)?.[0] === false);
+    const least = await minimize(found('1:1,5:2,6:1'), source);
     expect(choicesText(least.choices)).to.equal('0,1,2,3,4,5:2,6,7,8,9,10,11');
   });
 
   it('says so if the violation does not come back', async () => {
-    const { presenter } = presenterThat(() => false);
-    expect((await minimize(found('-'), presenter)).flaky).to.equal(true);
+    const { source } = presenterThat(() => false);
+    expect((await minimize(found('-'), source)).flaky).to.equal(true);
   });
 });
