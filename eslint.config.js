@@ -15,6 +15,20 @@ const flow = [
   { target: './harness/store', from: ['./harness/{campaign,cli,faults,rigs,trial,subjects}', './reports'] },
   { target: './harness/subjects', from: ['./harness/{campaign,cli,faults,rigs,store,trial}', './reports'] },
   { target: './harness/rigs', from: ['./harness/{campaign,cli,faults,store,trial}', './reports'] },
+  {
+    target: './harness/images',
+    from: ['./harness/{campaign,cli,faults,trial,guest,vm,poweroff,host}', './reports'],
+  },
+  {
+    target: './harness/guest',
+    from: ['./harness/{campaign,cli,faults,store,trial,images,vm,poweroff,host}', './reports'],
+  },
+  {
+    target: './harness/vm',
+    from: ['./harness/{campaign,cli,faults,store,trial,poweroff,host}', './reports'],
+  },
+  { target: './harness/poweroff', from: ['./harness/{campaign,cli,host}', './reports'] },
+  { target: './harness/host', from: ['./harness/{campaign,cli,poweroff}', './reports'] },
   { target: './harness/faults', from: ['./harness/{campaign,cli,store,trial}', './reports'] },
   { target: './harness/trial', from: ['./harness/{campaign,cli}', './reports'] },
   { target: './harness/campaign', from: ['./harness/cli', './reports'] },
