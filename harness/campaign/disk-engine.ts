@@ -4,7 +4,7 @@ import path from 'node:path';
 import { UnavailableError } from '../core/errors.js';
 import { addCounts, noCounts } from '../core/counts.js';
 import { deriveSeed } from '../core/seed.js';
-import { summarize, type Target } from '../core/target.js';
+import { promiseOf, summarize, type Target } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import { version } from '../core/version.js';
 import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
@@ -150,7 +150,13 @@ export class DiskEngine implements Engine {
       }
       const trace = await readTraceIndex(recording.trace);
       const search = new Search(context, this.options, job, index, seed, recording, trace, folder);
-      return this.tell(context, job, await search.run(deadline, states));
+      const explored = await search.run(deadline, states);
+      const { allowedLoss } = explored;
+      if (allowedLoss.states > 0) {
+        const text = `${target.id} on ${fs.name}: in ${allowedLoss.states} states the newest commits (${allowedLoss.most} at most) were lost, as its promise allows`;
+        context.emit({ type: 'note', level: 'info', text });
+      }
+      return this.tell(context, job, explored);
     } catch (error) {
       if (context.stopping()) return nothing;
       if (error instanceof UnavailableError) {
@@ -184,7 +190,7 @@ export class DiskEngine implements Engine {
 }
 
 /** What is told of an exploration. */
-type Told = Omit<Explored, 'reasons'>;
+type Told = Omit<Explored, 'reasons' | 'allowedLoss'>;
 
 const nothing: Told = {
   states: 0,
@@ -243,6 +249,7 @@ class Search {
         seed: this.seed,
         unit,
         checkKnowsAcked: target.kind === 'command',
+        promise: promiseOf(target),
         states,
         deadline,
         exhaustive: this.options.exhaustive,
@@ -268,7 +275,7 @@ class Search {
     const { target, fs } = job;
     if (this.findings >= maxFindings) return;
     const number = ++this.findings;
-    const minimized = await minimize(found, source);
+    const minimized = await minimize(found, source, promiseOf(target));
     if (minimized.flaky) {
       context.emit({
         type: 'note',

@@ -4,7 +4,7 @@ import { violationsIn } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
 import type { CrashPlan, TrialEnded } from '../core/events.js';
 import { deriveSeed, trialSeed } from '../core/seed.js';
-import { summarize, type Target } from '../core/target.js';
+import { promiseOf, summarize, type Target } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import { drawKill, firstOccurrences, sweepPlans, type StepCensus } from '../faults/kill.js';
 import { FolderRig } from '../rigs/folder.js';
@@ -208,6 +208,7 @@ export class KillEngine implements Engine {
         seed,
         plan,
         recoverTwice: target.kind === 'command' ? target.recoverTwice : 'bytes',
+        promise: promiseOf(target),
         ignore,
       });
     } catch (error) {

@@ -1,6 +1,7 @@
 /** What `plugpull run` can be told on the command line. */
 import type { Shard } from '../campaign/context.js';
 import type { Config } from '../config/schema.js';
+import type { DurabilityPromise } from '../core/target.js';
 import { UsageError } from '../core/errors.js';
 
 export interface RunFlags {
@@ -17,11 +18,13 @@ export interface RunFlags {
   with?: string[];
   ignore?: string[];
   recoverTwice?: 'bytes' | 'state';
+  promise?: DurabilityPromise;
   timeout?: number;
   fault?: string[];
   rig?: string[];
   fs?: string[];
   diskFault?: string[];
+  uml?: boolean;
   profile?: string[];
   states?: number;
   exhaustive?: boolean;
@@ -56,6 +59,7 @@ const programFlags: Named = [
   ['with', '--with'],
   ['ignore', '--ignore'],
   ['recoverTwice', '--recover-twice'],
+  ['promise', '--promise'],
   ['timeout', '--timeout'],
 ];
 const heapFlags: Named = [

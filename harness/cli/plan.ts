@@ -5,14 +5,15 @@ import { backendTargets } from '../campaign/targets.js';
 import type { Engine } from '../campaign/context.js';
 import { KillEngine, sweepChoices } from '../campaign/kill-engine.js';
 import { ModelEngine } from '../campaign/model-engine.js';
-import { DiskEngine, defaultDiskCommits } from '../campaign/disk-engine.js';
+import { defaultDiskCommits } from '../campaign/disk-engine.js';
 import { fileSystemNames } from '../disk/file-systems.js';
 import { faultNames, rigNames, type CommandTargetConfig, type Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
-import { defaultCommandLimits, type CommandTarget, type Target } from '../core/target.js';
+import { defaultCommandLimits, promises, type CommandTarget, type Target } from '../core/target.js';
 import { defaultModelOptions, notInModel } from '../explore/model-jobs.js';
 import { native } from '../../native/index.js';
 import { checkUsable } from '../rigs/folder.js';
+import { diskEngine } from '../uml/choose.js';
 import { requireTogether, type RunFlags } from './flags.js';
 
 export interface CampaignPlan {
@@ -68,13 +69,17 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
         ? targets
         : targets.map((one): Target => ({ ...one, id: `${one.id}+disk:lying-flush`, expect: 'caught' }));
     engines.push(
-      new DiskEngine(tried, {
-        ...(lying === 'none' ? {} : { faults: { lyingFlush: true } }),
-        fileSystems: flags.fs ?? fileSystemNames,
-        commits: flags.commits ?? defaultDiskCommits,
-        states: flags.states ?? null,
-        exhaustive: flags.exhaustive ?? false,
-      }),
+      diskEngine(
+        tried,
+        {
+          ...(lying === 'none' ? {} : { faults: { lyingFlush: true } }),
+          fileSystems: flags.fs ?? fileSystemNames,
+          commits: flags.commits ?? defaultDiskCommits,
+          states: flags.states ?? null,
+          exhaustive: flags.exhaustive ?? false,
+        },
+        flags.uml,
+      ),
     );
   }
   if (engines.length === 0) {
@@ -155,6 +160,9 @@ function commandTargets(flags: RunFlags, config: Config): CommandTarget[] {
     if (flags.recoverTwice !== undefined && !['bytes', 'state'].includes(flags.recoverTwice)) {
       throw new UsageError(`--recover-twice is bytes or state, not "${flags.recoverTwice}"`);
     }
+    if (flags.promise !== undefined && !promises.includes(flags.promise)) {
+      throw new UsageError(`--promise is ${promises.join(' or ')}, not "${flags.promise}"`);
+    }
     return [
       commandTarget(flags.name ?? 'program', {
         setup,
@@ -164,6 +172,7 @@ function commandTargets(flags: RunFlags, config: Config): CommandTarget[] {
         ignore: flags.ignore ?? [],
         expect: 'hold',
         recoverTwice: flags.recoverTwice ?? 'state',
+        promise: flags.promise ?? 'durable',
         ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
       }),
     ];
@@ -196,6 +205,7 @@ function commandTarget(id: string, config: CommandTargetConfig): CommandTarget {
     ignore: config.ignore,
     expect: config.expect,
     recoverTwice: config.recoverTwice,
+    promise: config.promise,
     limits: {
       timeMs: config.timeout ?? defaultCommandLimits.timeMs,
       memoryBytes: config.memoryBytes ?? defaultCommandLimits.memoryBytes,

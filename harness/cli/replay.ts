@@ -7,6 +7,7 @@ import picomatch from 'picomatch';
 import { UsageError } from '../core/errors.js';
 import { exitCodeOf } from '../core/exit-codes.js';
 import { deriveSeed } from '../core/seed.js';
+import { promiseOf } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
 import { readDiskBundle, replayDiskState } from '../disk/bundle.js';
@@ -104,6 +105,7 @@ async function again(
     seed,
     plan,
     recoverTwice: target.kind === 'command' ? target.recoverTwice : 'bytes',
+    promise: promiseOf(target),
     ignore: target.kind === 'command' && target.ignore.length > 0 ? picomatch(target.ignore) : null,
   };
   if (flags.crash !== true) {

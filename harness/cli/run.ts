@@ -54,6 +54,7 @@ export function runCommand(): Command {
     .option('--with <file>', 'a program that the commands need (repeatable)', repeated)
     .option('--ignore <glob>', 'files that may differ between two recoveries (repeatable)', repeated)
     .option('--recover-twice <what>', 'what two recoveries must agree in: state or bytes')
+    .option('--promise <what>', 'what that program promises of acked commits: durable or consistent')
     .option('--timeout <duration>', 'for setup, check and the silence of run', duration)
     .option('--fault <names>', 'kill, cut (default: all that this machine can do)', list)
     .option('--rig <names>', 'folder, model, disk', list)
@@ -63,6 +64,8 @@ export function runCommand(): Command {
       'what is wrong with the disk of rig disk: lying-flush (must be caught)',
       list,
     )
+    .option('--uml', 'rig disk inside user-mode Linux (default: where it cannot be had otherwise)')
+    .option('--no-uml', 'never use user-mode Linux')
     .option(
       '--profile <names>',
       'promises of the storage model: posix, ext4-ordered, ext4-writeback, xfs, btrfs',

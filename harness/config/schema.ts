@@ -1,5 +1,6 @@
 /** The configuration: what `plugpull.config.ts` (or .json) and the command line may say. */
 import { z } from 'zod';
+import { promises } from '../core/target.js';
 
 const duration = z
   .string()
@@ -20,6 +21,8 @@ const commandTarget = z.strictObject({
   /** `caught`: a target that is wrong on purpose. */
   expect: z.enum(['hold', 'caught']).default('hold'),
   recoverTwice: z.enum(['bytes', 'state']).default('state'),
+  /** `consistent`: the newest commits may be lost, but what is left is whole. */
+  promise: z.enum(promises).default('durable'),
   timeout: duration.optional(),
   memoryBytes: count.optional(),
 });

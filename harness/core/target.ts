@@ -22,6 +22,13 @@ export interface BackendTarget {
   steps: string[];
 }
 
+/**
+ * What a target promises after a crash: `durable`, that no acked commit is lost; `consistent`, only that the state is one of its
+ * commits, so the newest may be gone.
+ */
+export const promises = ['durable', 'consistent'] as const;
+export type DurabilityPromise = (typeof promises)[number];
+
 export interface CommandLimits {
   /** Milliseconds that setup and check may take, and that run may go without a sign of life. */
   timeMs: number;
@@ -41,12 +48,19 @@ export interface CommandTarget {
   expect: 'hold' | 'caught';
   /** Must recovering twice leave the same bytes, or only the same verdict? */
   recoverTwice: 'bytes' | 'state';
+  /** What it promises of acked commits; none given: `durable`. */
+  promise?: DurabilityPromise;
   limits: CommandLimits;
 }
 
 export type Target = BackendTarget | CommandTarget;
 
 export const defaultCommandLimits: CommandLimits = { timeMs: 30_000, memoryBytes: 2 * 1024 ** 3 };
+
+/** A FAMS backend always promises that acked commits stay. */
+export function promiseOf(target: Target): DurabilityPromise {
+  return target.kind === 'command' ? (target.promise ?? 'durable') : 'durable';
+}
 
 export function backendTargetId(backend: string, workload: string, planted?: string): string {
   return `${backend}${planted === undefined ? '' : `+bug:${planted}`}/${workload}`;

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../core/errors.js';
-import type { Target } from '../core/target.js';
+import { promiseOf, type Target } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
 import { readBundle, writeBundle, type Bundle } from '../store/bundle.js';
@@ -90,7 +90,7 @@ export async function replayDiskState({
           () => checker.check(path.join(mount, dataFolder), acked.last),
           (error: unknown) => refused((error as Error).message),
         );
-      return judgeState(acked, [check]);
+      return judgeState(acked, [check], promiseOf(target));
     } finally {
       await checker.close();
       await hand.close();

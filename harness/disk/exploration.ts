@@ -1,4 +1,5 @@
 /** Explores the crash states of one recording with several sources in parallel. */
+import type { DurabilityPromise } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
@@ -27,6 +28,8 @@ export interface ExplorationOptions {
   unit: number;
   /** The check is told the acked commit, so its outcome depends on more than the content. */
   checkKnowsAcked: boolean;
+  /** What the target promises of acked commits. */
+  promise?: DurabilityPromise;
   /** At most so many states; null: until time or states are used up. */
   states: number | null;
   /** performance.now() at which no new state begins. */
@@ -57,6 +60,8 @@ export interface Explored {
   /** By the step of the target's protocol after which the crash fell. */
   bySteps: Record<string, number>;
   reasons: Map<Verdict, string>;
+  /** States that held without the newest acked commits, as the target's promise allows, and how many were gone at most. */
+  allowedLoss: { states: number; most: number };
   millis: number;
 }
 
@@ -93,6 +98,7 @@ class Exploration {
       exhaustive: false,
       bySteps: {},
       reasons: new Map(),
+      allowedLoss: { states: 0, most: 0 },
       millis: 0,
     };
   }
@@ -180,7 +186,13 @@ class Exploration {
       if (known.judged.has(range)) continue;
       known.judged.add(range);
       await this.judged(
-        { epoch, choices: one, acked, judgement: judgeState(acked, known.checks), checks: known.checks },
+        {
+          epoch,
+          choices: one,
+          acked,
+          judgement: judgeState(acked, known.checks, this.options.promise),
+          checks: known.checks,
+        },
         source,
       );
     }
@@ -189,7 +201,11 @@ class Exploration {
 
   private async judged(found: Violation, source: StateSource): Promise<void> {
     const { explored } = this;
-    const { verdict, reason } = found.judgement;
+    const { verdict, reason, allowedLoss = 0 } = found.judgement;
+    if (allowedLoss > 0) {
+      const { states, most } = explored.allowedLoss;
+      explored.allowedLoss = { states: states + 1, most: Math.max(most, allowedLoss) };
+    }
     const { step } = found.epoch;
     explored.states++;
     explored.counts[verdict] = (explored.counts[verdict] ?? 0) + 1;

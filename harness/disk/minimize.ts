@@ -1,4 +1,5 @@
 /** The smallest set of lost or torn writes that still breaks a state. */
+import type { DurabilityPromise } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
 import { choicesText, type Choices, type Fate } from './enumerate.js';
@@ -18,14 +19,18 @@ export interface Minimized {
   tries: number;
 }
 
-export async function minimize(found: Violation, source: StateSource): Promise<Minimized> {
+export async function minimize(
+  found: Violation,
+  source: StateSource,
+  promise: DurabilityPromise = 'durable',
+): Promise<Minimized> {
   const { epoch } = found;
   let tries = 0;
   const attempt = async (choices: Choices): Promise<Judgement> => {
     tries++;
     const acked = ackedRange(epoch, choices);
     const state = { epoch: epoch.number, choices: choicesText(choices) };
-    return judgeState(acked, await source.check(state, acked.last, found.checks.length));
+    return judgeState(acked, await source.check(state, acked.last, found.checks.length), promise);
   };
   // In a checker of its own: what was checked before must have nothing to do with it.
   await source.refresh();

@@ -1,4 +1,5 @@
 /** The verdict of a crash state, whose cut may lie anywhere between two acks. */
+import type { DurabilityPromise } from '../core/target.js';
 import { judge, type Judgement } from '../oracle/judge.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import type { Choices } from './enumerate.js';
@@ -18,9 +19,18 @@ export function ackedRange(epoch: Epoch, choices: Choices): AckedRange {
 }
 
 /** Lost is judged by the last moment, phantom by the first. */
-export function judgeState({ first, last }: AckedRange, checks: readonly SubjectCheck[]): Judgement {
+export function judgeState(
+  { first, last }: AckedRange,
+  checks: readonly SubjectCheck[],
+  promise: DurabilityPromise = 'durable',
+): Judgement {
   const [one, two] = checks;
-  const seen = { crash: 'in-flight', ...(one && { first: one }), ...(two && { second: two }) } as const;
+  const seen = {
+    promise,
+    crash: 'in-flight',
+    ...(one && { first: one }),
+    ...(two && { second: two }),
+  } as const;
   const latest = judge({ acked: last, ...seen });
   if (latest.verdict !== 'held' || first === last) return latest;
   const earliest = judge({ acked: first, ...seen });

@@ -2,6 +2,7 @@
  * The oracle: from what was observed in a trial to its verdict, by the contract of failure-atomic
  * msync. Pure, so that a stored trial can be judged again.
  */
+import type { DurabilityPromise } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 
 /** What recovery and check showed, whoever did them. */
@@ -15,6 +16,8 @@ export interface Recovery {
 export interface Observation {
   /** Newest acked commit; -1: the creation itself had not been acked. */
   acked: number;
+  /** What the target promises of acked commits; none given: `durable`. */
+  promise?: DurabilityPromise;
   /** Did the process really die by our signal while work was under way? */
   crash: 'in-flight' | 'idle' | 'missed';
   /** A failure of the target or of our own side before any crash. */
@@ -29,6 +32,8 @@ export interface Judgement {
   verdict: Verdict;
   reason?: string;
   recovered: number | null;
+  /** Acked commits that are gone, where the target's promise allows that. */
+  allowedLoss?: number;
 }
 
 export function judge(seen: Observation): Judgement {
@@ -38,10 +43,10 @@ export function judge(seen: Observation): Judgement {
   if (seen.crash === 'missed') return not('not-measured', 'the program ended before it could be killed');
   if (seen.first === undefined) return not('harness-broken', 'nothing recovered the target');
 
-  const first = judgeRecovery(seen.acked, seen.first);
+  const first = judgeRecovery(seen, seen.first);
   if (first.verdict !== 'held') return first;
   if (seen.second !== undefined) {
-    const second = judgeRecovery(seen.acked, seen.second);
+    const second = judgeRecovery(seen, seen.second);
     if (second.verdict !== 'held') {
       return { ...second, reason: `only the second recovery: ${second.reason ?? second.verdict}` };
     }
@@ -66,8 +71,11 @@ export function judge(seen: Observation): Judgement {
   return first;
 }
 
-/** The state must be that of commit `acked` or of the one that was in flight. */
-function judgeRecovery(acked: number, seen: Recovery): Judgement {
+/** The state must be that of commit `acked` or of the one that was in flight; or an older one, where only consistency is promised. */
+function judgeRecovery(
+  { acked, promise }: Pick<Observation, 'acked' | 'promise'>,
+  seen: Recovery,
+): Judgement {
   const recovered = seen.state;
   switch (seen.outcome) {
     case 'failed':
@@ -83,6 +91,9 @@ function judgeRecovery(acked: number, seen: Recovery): Judgement {
       };
     case 'consistent':
       if (recovered === null) return { verdict: 'held', recovered };
+      if (recovered < acked && promise === 'consistent') {
+        return { verdict: 'held', recovered, allowedLoss: acked - recovered };
+      }
       if (recovered < acked) {
         return {
           verdict: 'lost',

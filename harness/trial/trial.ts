@@ -3,6 +3,7 @@
  * The same for every subject and rig.
  */
 import type { CrashPlan } from '../core/events.js';
+import type { DurabilityPromise } from '../core/target.js';
 import { judge, type Judgement, type Observation } from '../oracle/judge.js';
 import type { Place } from '../rigs/rig.js';
 import type { Subject, SubjectCheck, SubjectRun } from '../subjects/subject.js';
@@ -15,6 +16,7 @@ export interface TrialOptions {
   recoverTwice: 'bytes' | 'state';
   /** Files that may differ between two recoveries. */
   ignore: ((file: string) => boolean) | null;
+  promise: DurabilityPromise;
 }
 
 export interface TrialOutcome {
@@ -38,6 +40,7 @@ export async function runTrial(subject: Subject, place: Place, options: TrialOpt
   const started = performance.now();
   const checks: SubjectCheck[] = [];
   const { ran, observation } = await crash(subject, place.dir, options);
+  observation.promise = options.promise;
   let afterCrash: string | null = null;
   if (observation.trouble === undefined && observation.crash !== 'missed') {
     afterCrash = place.keep(afterCrashCopy);
@@ -67,7 +70,7 @@ export async function recheck(
   acked: number,
   options: TrialOptions,
 ): Promise<Judgement> {
-  const observation: Observation = { acked, crash: 'in-flight' };
+  const observation: Observation = { acked, promise: options.promise, crash: 'in-flight' };
   await recover(subject, place, options, observation, []);
   return judge(observation);
 }

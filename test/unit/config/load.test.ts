@@ -37,7 +37,12 @@ describe('the configuration', () => {
     );
     const { config } = await loadConfig(folder);
     expect(config).to.deep.include({ seed: 7, for: 300_000 });
-    expect(config.targets.store).to.deep.include({ ...target, expect: 'hold', recoverTwice: 'state' });
+    expect(config.targets.store).to.deep.include({
+      ...target,
+      expect: 'hold',
+      recoverTwice: 'state',
+      promise: 'durable',
+    });
     writeFileSync(path.join(folder, 'other.json'), '{ "seed": 9 }');
     expect((await loadConfig(folder, 'other.json')).config.seed).to.equal(9);
   });
@@ -52,6 +57,11 @@ describe('the configuration', () => {
     expect(await refusal(folder)).to.contain('trials');
     writeFileSync(file, '{ "targets": { "s": { "setup": "a", "run": "b" } } }');
     expect(await refusal(folder)).to.contain('check');
+    writeFileSync(
+      file,
+      '{ "targets": { "s": { "setup": "a", "run": "b", "check": "c", "promise": "none" } } }',
+    );
+    expect(await refusal(folder)).to.contain('promise');
     writeFileSync(file, '{ not json');
     expect(await refusal(folder)).to.contain('cannot be read');
     expect(await refusal(folder, 'missing.ts')).to.contain('missing.ts');

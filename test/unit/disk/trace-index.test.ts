@@ -79,6 +79,14 @@ describe('verdict of a crash state', () => {
     expect(judgeState({ first: 2, last: 2 }, [found(3)]).verdict).to.equal('held');
   });
 
+  it('lets a target lose commits that promises only consistency, but none that had not begun', () => {
+    expect(judgeState({ first: 1, last: 2 }, [found(0)], 'consistent')).to.include({
+      verdict: 'held',
+      allowedLoss: 2,
+    });
+    expect(judgeState({ first: 1, last: 2 }, [found(3)], 'consistent').verdict).to.equal('phantom');
+  });
+
   it('takes a target that was never made for what it is only before commit 0', () => {
     expect(judgeState({ first: -1, last: -1 }, [found(null, 'absent')]).verdict).to.equal('held');
     expect(judgeState({ first: -1, last: 0 }, [found(null, 'absent')]).verdict).to.equal('lost');

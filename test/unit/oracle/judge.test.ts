@@ -21,6 +21,20 @@ describe('the oracle', () => {
     ]);
   });
 
+  it('forgives lost commits, and nothing else, where a target promises no more than consistency', () => {
+    const consistent = (more: Partial<Observation>) => judge(seen({ promise: 'consistent', ...more }));
+    const both = (commit: number) => consistent({ first: state(commit), second: state(commit) });
+    expect(both(2)).to.deep.equal({ verdict: 'held', recovered: 2, allowedLoss: 3 });
+    expect(both(5)).to.not.have.property('allowedLoss');
+    expect(both(7).verdict).to.equal('phantom');
+    expect(consistent({ first: state(2), second: state(1) }).verdict).to.equal('broken');
+    const torn: Recovery = { outcome: 'inconsistent', violation: 'torn', state: 2, reason: 'half' };
+    expect(consistent({ first: torn }).verdict).to.equal('torn');
+    const absent: Recovery = { outcome: 'absent', state: null, reason: 'no file' };
+    expect(consistent({ first: absent }).verdict).to.equal('lost');
+    expect(judge(seen({ promise: 'durable', first: state(2) })).verdict).to.equal('lost');
+  });
+
   it('takes the class of an inconsistency from the checker, and calls it broken where it does not tell', () => {
     const inconsistent = (violation?: 'torn' | 'broken'): Recovery => ({
       outcome: 'inconsistent',
