@@ -15,6 +15,7 @@
 #include "native/disk/list.h"
 #include "native/disk/recorder.h"
 #include "native/disk/state_file.h"
+#include "native/disk/state_image.h"
 
 namespace plugpull::disk {
 namespace {
@@ -31,7 +32,9 @@ constexpr char kUsage[] =
     "       plugpull-disk hand\n"
     "       plugpull-disk list TRACE\n"
     "       plugpull-disk restore TRACE IMAGE\n"
-    "       plugpull-disk convert --from-dmlog LOG --trace FILE --image-bytes N\n"
+    "       plugpull-disk state --base FILE --trace FILE --epoch N --choices LIST --image FILE [--unit "
+    "BYTES]\n"
+    "       plugpull-disk convert --from-dmlog LOG --trace FILE --image-bytes N [--marks-at OFFSET]\n"
     "       plugpull-disk convert --to-dmlog LOG --trace FILE\n";
 
 struct Usage : std::runtime_error {
@@ -118,12 +121,30 @@ int run_convert(Flags flags) {
   const std::string to = flags.text("--to-dmlog", "");
   const std::string trace = flags.text("--trace");
   const uint64_t bytes = flags.number("--image-bytes", 0);
+  const uint64_t marks_at = flags.number("--marks-at", kNever);
   flags.end();
   if (from.empty() == to.empty()) throw Usage("one of --from-dmlog and --to-dmlog is needed");
   if (!from.empty() && bytes == 0)
     throw Usage("--image-bytes is needed: the log does not tell the disk's size");
-  const uint64_t entries = from.empty() ? dmlog_from_trace(trace, to) : trace_from_dmlog(from, trace, bytes);
+  DmlogOptions options{.image_bytes = bytes, .marks_at = {}};
+  if (marks_at != kNever) options.marks_at = marks_at;
+  const uint64_t entries =
+      from.empty() ? dmlog_from_trace(trace, to) : trace_from_dmlog(from, trace, options);
   std::printf("%lu entries\n", entries);
+  return 0;
+}
+
+int run_state(Flags flags) {
+  const std::string base = flags.text("--base");
+  const std::string trace = flags.text("--trace");
+  const uint64_t epoch = flags.number("--epoch", kNever);
+  const std::string choices = flags.text("--choices");
+  const std::string image = flags.text("--image");
+  const uint64_t unit = flags.number("--unit", 4096);
+  flags.end();
+  if (epoch == kNever) throw Usage("--epoch is needed");
+  if (unit != 512 && unit != 4096) throw Usage("--unit is 512 or 4096");
+  make_state(base, trace, {.epoch = epoch, .choices = choices, .unit = unit}, image);
   return 0;
 }
 
@@ -134,6 +155,7 @@ int run(const std::vector<std::string>& words) {
   if (command == "record") return run_record(Flags(rest, {"--lying-flush"}));
   if (command == "explore") return run_explore(Flags(rest, {}));
   if (command == "convert") return run_convert(Flags(rest, {}));
+  if (command == "state") return run_state(Flags(rest, {}));
   if (command == "hand" && rest.empty()) return hand();
   if (command == "end-fuse" && rest.size() == 1) return end_fuse(rest[0]);
   if (command == "list" && rest.size() == 1) {
