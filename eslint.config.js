@@ -31,7 +31,8 @@ const flow = [
   { target: './harness/host', from: ['./harness/{campaign,cli,poweroff}', './reports'] },
   { target: './harness/faults', from: ['./harness/{campaign,cli,store,trial}', './reports'] },
   { target: './harness/trial', from: ['./harness/{campaign,cli}', './reports'] },
-  { target: './harness/campaign', from: ['./harness/cli', './reports'] },
+  { target: './harness/campaign', from: ['./harness/{cli,uml}', './reports'] },
+  { target: './harness/uml', from: ['./harness/cli', './reports'] },
   { target: './reports', from: ['./harness/!(core)/**', './workloads', './native'] },
 ];
 

@@ -162,7 +162,7 @@ export class Campaign {
       argv: options.argv,
       seed: options.seed,
       shard: options.shard,
-      machine: machineFacts(),
+      machine: machineFacts(this.engines),
       config: options.config,
     };
   }

@@ -58,6 +58,8 @@ export interface CampaignContext {
 export interface Engine {
   readonly fault: FaultName;
   readonly rig: string;
+  /** What a report must say of where it works, beside what it says of the machine. */
+  facts?(): Record<string, string>;
   /** Tortures until the budget is spent. Trial indices begin at `firstIndex`; returns the next free one. */
   run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number>;
 }

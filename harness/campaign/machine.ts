@@ -1,8 +1,10 @@
 /** What a report must say of the machine for its figures to mean something. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import type { Engine } from './context.js';
 
-export function machineFacts(): Record<string, string> {
+/** @param engines some work where things are different */
+export function machineFacts(engines: readonly Pick<Engine, 'facts'>[] = []): Record<string, string> {
   const cpus = os.cpus();
   return {
     kernel: `${os.type()} ${os.release()}`,
@@ -11,6 +13,7 @@ export function machineFacts(): Record<string, string> {
     memory: `${Math.round(os.totalmem() / 1024 ** 3)} GiB`,
     node: process.version,
     user: process.getuid?.() === 0 ? 'root' : 'ordinary user',
+    ...Object.fromEntries(engines.flatMap((engine) => Object.entries(engine.facts?.() ?? {}))),
   };
 }
 

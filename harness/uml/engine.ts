@@ -1,0 +1,251 @@
+/** Fault `cut` on rig `disk` without root: the disk's part of a campaign inside user-mode Linux, one machine for each core. */
+import os from 'node:os';
+import type { DiskOptions } from '../campaign/disk-engine.js';
+import type { Budget, CampaignContext, Engine } from '../campaign/context.js';
+import { noCounts } from '../core/counts.js';
+import { UnavailableError } from '../core/errors.js';
+import type { RunEvent, TargetEnded } from '../core/events.js';
+import { summarize, type Target } from '../core/target.js';
+import { diskProgram } from '../disk/line-process.js';
+import { parseFileSystem } from '../disk/file-systems.js';
+import { userModeLinux } from '../rigs/uml.js';
+import { GuestDied, Machine, requireUml } from './machine.js';
+import type { Answer } from './protocol.js';
+import { allowedCpus } from './cpus.js';
+import { mergeEnds } from './merge-ends.js';
+
+/** A guest that was told to stop may take so long: it may be in the middle of a recording. */
+const graceMillis = 60_000;
+
+/** A target on a file system. With fewer of them than machines, each machine takes a share of its crash states. */
+interface Job {
+  target: Target;
+  /** As given to --fs. */
+  fs: string;
+  index: number;
+  shares: number;
+  /** Shares that have not ended yet. */
+  open: number;
+  ends: TargetEnded[];
+  told: Set<string>;
+}
+
+interface Task {
+  job: Job;
+  /** 0-based. */
+  share: number;
+}
+
+export class UmlDiskEngine implements Engine {
+  readonly fault = 'cut';
+  readonly rig = 'disk';
+
+  constructor(
+    private readonly targets: readonly Target[],
+    private readonly options: DiskOptions,
+  ) {
+    options.fileSystems.map(parseFileSystem); // a name that is wrong is told before anything begins
+  }
+
+  facts(): Record<string, string> {
+    const uml = userModeLinux();
+    return uml === null ? {} : { 'kernel of rig disk': `user-mode Linux ${uml.release}` };
+  }
+
+  async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
+    requireUml();
+    diskProgram();
+    const lanes = Math.max(1, Math.min(context.jobs, os.availableParallelism()));
+    const jobs = this.jobs(firstIndex, lanes);
+    await new Lanes(context, this.options, budget, jobs, lanes).run();
+    return firstIndex + jobs.length;
+  }
+
+  /** Jobs that all lanes cannot share evenly are cut into shares, so that no lane is idle at the end. */
+  private jobs(firstIndex: number, lanes: number): Job[] {
+    const all = this.targets.flatMap((target) => this.options.fileSystems.map((fs) => ({ target, fs })));
+    const whole = all.length - (all.length % lanes);
+    return all.map((one, number) => ({
+      ...one,
+      index: firstIndex + number,
+      shares: number < whole ? 1 : lanes,
+      open: number < whole ? 1 : lanes,
+      ends: [],
+      told: new Set(),
+    }));
+  }
+}
+
+/** Machines that take tasks from one queue. */
+class Lanes {
+  private readonly tasks: Task[];
+  private readonly deadline: number;
+  private readonly running = new Set<{ jobs: number; from: number; until: number }>();
+  private statesLeft: number | null;
+  private failure: unknown = null;
+  private booted = false;
+
+  constructor(
+    private readonly context: CampaignContext,
+    private readonly options: DiskOptions,
+    budget: Budget,
+    jobs: readonly Job[],
+    private readonly lanes: number,
+  ) {
+    this.tasks = jobs.flatMap((job) => Array.from({ length: job.shares }, (_, share) => ({ job, share })));
+    this.deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
+    this.statesLeft = budget.trials;
+  }
+
+  /** Throws what the first lane threw. */
+  async run(): Promise<void> {
+    const cpus = allowedCpus();
+    const count = Math.min(this.lanes, this.tasks.length);
+    // Runs beside this one must not all begin with the same processor.
+    const pinned = (lane: number): number | null => cpus[(process.pid + lane) % cpus.length] ?? null;
+    await Promise.all(
+      Array.from({ length: count }, (_, lane) =>
+        this.lane(pinned(lane)).catch((error: unknown) => {
+          this.failure ??= error;
+        }),
+      ),
+    );
+    if (this.failure !== null) throw this.failure as Error;
+  }
+
+  private stopping(): boolean {
+    return this.failure !== null || this.context.stopping();
+  }
+
+  private async lane(cpu: number | null): Promise<void> {
+    let machine: Machine | null = null;
+    try {
+      while (!this.stopping()) {
+        machine ??= await this.boot(cpu);
+        const left = this.work();
+        const task = this.tasks.shift();
+        if (task === undefined) break;
+        try {
+          await this.task(machine, task, left);
+        } catch (error) {
+          if (!(error instanceof GuestDied)) throw error;
+          await machine.close();
+          machine = null;
+          if (!this.context.stopping()) this.died(task, error);
+        }
+        this.end(task);
+      }
+    } finally {
+      await machine?.close();
+    }
+  }
+
+  private async boot(cpu: number | null): Promise<Machine> {
+    const { scratchFolder } = this.context;
+    try {
+      const machine = await Machine.boot({ folder: scratchFolder, cpu });
+      this.booted = true;
+      return machine;
+    } catch (error) {
+      // What has worked once is not missing on this machine.
+      if (this.booted && error instanceof UnavailableError) throw new Error(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  /** What is left to do, in whole jobs, what the other lanes still have under way included. */
+  private work(): number {
+    const now = performance.now();
+    const running = [...this.running].map(
+      ({ jobs, from, until }) => jobs * (until === Infinity ? 1 : Math.max(0, until - now) / (until - from)),
+    );
+    return [...running, ...this.tasks.map(({ job }) => 1 / job.shares)].reduce((sum, one) => sum + one, 0);
+  }
+
+  private async task(machine: Machine, { job, share }: Task, left: number): Promise<void> {
+    const { context } = this;
+    const time = this.deadline - performance.now();
+    const millis = Math.max(0, Math.min(time, (time * this.lanes) / job.shares / left));
+    const states = this.statesLeft === null ? null : Math.ceil(this.statesLeft / left / job.shares);
+    const most = this.options.states;
+    const from = performance.now();
+    const running = { jobs: 1 / job.shares, from, until: from + Math.max(1, millis) };
+    this.running.add(running);
+    let explored = 0;
+    if (this.statesLeft !== null) this.statesLeft -= states ?? 0;
+    const { index, of } = context.shard;
+    try {
+      await machine.work(
+        {
+          kind: 'explore',
+          target: job.target,
+          options: {
+            ...this.options,
+            fileSystems: [job.fs],
+            states: most === null ? null : Math.ceil(most / job.shares),
+          },
+          seed: context.seed,
+          shard: { index: index + of * share, of: of * job.shares },
+          index: job.index,
+          millis: millis === Infinity ? null : millis,
+          states,
+        },
+        (answer) => {
+          explored += this.heard(job, answer);
+        },
+        () => this.stopping(),
+        graceMillis,
+      );
+    } finally {
+      this.running.delete(running);
+      // What it left over is for the others.
+      if (this.statesLeft !== null) this.statesLeft += Math.max(0, (states ?? 0) - explored);
+    }
+  }
+
+  /** Passes an answer on as the campaign's own; gives the number of states that it tells of. */
+  private heard(job: Job, answer: Answer): number {
+    if (answer.type === 'finding') this.context.addFinding(answer.finding);
+    if (answer.type !== 'event') return 0;
+    const { event } = answer;
+    if (event.type === 'target-ended') {
+      job.ends.push(event);
+      return 0;
+    }
+    // Every share begins, and skips, the same target: once is enough.
+    const once = event.type === 'target-started' || event.type === 'skipped';
+    const text = JSON.stringify(event);
+    if (once && job.told.has(text)) return 0;
+    if (once) job.told.add(text);
+    this.context.emit(event);
+    return event.type === 'states' ? event.states : 0;
+  }
+
+  private died({ job }: Task, error: GuestDied): void {
+    const { target } = job;
+    const fs = parseFileSystem(job.fs).name;
+    const { fault, rig } = diskNames;
+    const started: RunEvent = { type: 'target-started', target: { ...summarize(target, fault, rig), fs } };
+    this.heard(job, { type: 'event', event: started });
+    const said = error.console === '' ? '' : `; its console ended with:\n${error.console}`;
+    this.context.emit({
+      type: 'note',
+      level: 'warning',
+      text: `${target.id} on ${fs}: ${error.message}${said}`,
+    });
+    this.context.emit({
+      ...{ type: 'states', target: target.id, fault, rig, fs },
+      ...{ counts: { 'harness-broken': 1 }, states: 0, of: null, exhaustive: false, millis: 0 },
+    });
+    const counts = { ...noCounts(), 'harness-broken': 1 };
+    job.ends.push({ type: 'target-ended', target: target.id, fault, rig, fs, counts });
+  }
+
+  private end({ job }: Task): void {
+    job.open--;
+    const merged = job.open === 0 ? mergeEnds(job.ends) : null;
+    if (merged !== null) this.context.emit(merged);
+  }
+}
+
+const diskNames = { fault: 'cut', rig: 'disk' } as const;

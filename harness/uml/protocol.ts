@@ -1,0 +1,60 @@
+/**
+ * What the controller and its guest in user-mode Linux say to each other, by files in one folder that both see: the
+ * controller puts `job-N.json` there, and `stop` to end the job under way soon; the guest appends lines to `answers.jsonl`.
+ */
+import type { DiskOptions } from '../campaign/disk-engine.js';
+import type { NewFinding, Shard } from '../campaign/context.js';
+import type { RunEvent } from '../core/events.js';
+import type { Target } from '../core/target.js';
+import type { Judgement } from '../oracle/judge.js';
+
+/** What the guest is told before its first job. */
+export interface Boot {
+  cwd: string;
+  env: Record<string, string>;
+  /** Folder in the guest's memory. */
+  work: string;
+}
+
+export interface ExploreJob {
+  kind: 'explore';
+  target: Target;
+  /** `fileSystems` holds one. */
+  options: DiskOptions;
+  seed: number;
+  shard: Shard;
+  /** Number of the target on this file system in the campaign. */
+  index: number;
+  millis: number | null;
+  states: number | null;
+}
+
+export interface ReplayJob {
+  kind: 'replay';
+  /** The bundle. */
+  file: string;
+}
+
+export type Job = ExploreJob | ReplayJob;
+
+export type Answer =
+  /** The guest is up. */
+  | { type: 'ready' }
+  /** Twice a second: it is alive. */
+  | { type: 'alive' }
+  | { type: 'event'; event: RunEvent }
+  /** Its files lie in the folder. */
+  | { type: 'finding'; finding: NewFinding }
+  | { type: 'judged'; judgement: Judgement }
+  /** The end of a job. */
+  | { type: 'done' }
+  | { type: 'failed'; message: string; exitCode: number; remedy?: string };
+
+export const bootFile = 'boot.json';
+export const answersFile = 'answers.jsonl';
+export const stopFile = 'stop';
+export const initFile = 'init.sh';
+
+export function jobFile(number: number): string {
+  return `job-${number}.json`;
+}
