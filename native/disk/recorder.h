@@ -22,13 +22,19 @@ struct RecorderOptions {
   uint64_t eio_reads_from = kNever;
   uint64_t eio_writes_from = kNever;
   uint64_t eio_flushes_from = kNever;
+  // … up to this one.
+  uint64_t eio_reads_to = kNever;
+  uint64_t eio_writes_to = kNever;
+  uint64_t eio_flushes_to = kNever;
   // ENOSPC once so many bytes have been written.
   uint64_t full_after = kNever;
 };
 
 // Serves until standard input ends or a line `quit` comes; other lines change the faults (`lying-flush 1`,
-// `delay-micros 500`, `eio-writes-after 0` …: counted from now on). Prints `ready` once it serves, and at its
-// end `done` with numbers. Nothing of it stays mounted, whatever ends it. Gives the exit status.
+// `delay-micros 500`, `eio-writes-after 0` …: counted from now on; `eio-writes-after 0 3`: only three fail).
+// `on-mark MARK LINE` does so at the moment at which a mark is written (`_` stands for a blank in MARK).
+// Prints `ready` once it serves, and at its end `done` with numbers. Nothing of it stays mounted, whatever
+// ends it. Gives the exit status.
 int record(const RecorderOptions& options);
 
 }  // namespace plugpull::disk

@@ -3,8 +3,11 @@
 #define PLUGPULL_NATIVE_DISK_SERVED_DISK_H_
 
 #include <cstdint>
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "native/disk/recorder.h"
 #include "native/disk/trace.h"
@@ -42,6 +45,14 @@ class ServedDisk {
   void finish();
 
  private:
+  static constexpr size_t kMaxOnMark = 64;
+
+  // Counts an error that was injected.
+  int failed(int error);
+  bool write_fails();
+  bool control_later(std::istringstream& words);
+  // No fault is left, and none will come.
+  void heal();
   int add(Kind kind, uint64_t offset, uint64_t length, std::string_view data, uint64_t* id);
 
   RecorderOptions options_;
@@ -55,6 +66,9 @@ class ServedDisk {
   uint64_t flushes_ = 0;
   uint64_t written_ = 0;
   uint64_t marks_ = 0;
+  uint64_t failed_ = 0;
+  // What to change when such a mark is written, in order.
+  std::vector<std::pair<std::string, std::string>> on_mark_;
   int trace_error_ = 0;
 };
 

@@ -75,6 +75,15 @@ TEST_CASE_FIXTURE(Fixture, "faults begin where they were asked for") {
   CHECK(disk.read(0, 1) == EIO);
   CHECK(disk.control("eio-flushes-after 0"));
   CHECK(disk.flush(&id) == EIO);
+  CHECK(disk.control("eio-flushes-after 1 2"));
+  CHECK(disk.flush(&id) == 0);
+  CHECK(disk.flush(&id) == EIO);
+  CHECK(disk.flush(&id) == EIO);
+  CHECK(disk.flush(&id) == 0);
+  CHECK(disk.summary().ends_with(" failed 6"));
+  CHECK(disk.control("healthy"));
+  CHECK(disk.write(0, "12345", &id) == 0);
+  CHECK(disk.read(0, 1) == 0);
   CHECK_FALSE(disk.control("no-such-thing 1"));
   CHECK_FALSE(disk.control("full-after"));
 }
@@ -95,4 +104,17 @@ TEST_CASE("the connection of the topmost mount at a folder is found") {
       "y rw\n";
   CHECK(connection_of(text, "/tmp/a") == 51);
   CHECK(connection_of(text, "/tmp") == -1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a fault can wait for a mark") {
+  ServedDisk disk(options);
+  uint64_t id = 0;
+  CHECK(disk.control("on-mark ack_2 eio-writes-after 1 1"));
+  CHECK_FALSE(disk.control("on-mark ack_2"));
+  CHECK(disk.mark("ack 1") == 0);
+  CHECK(disk.write(0, "1", &id) == 0);
+  CHECK(disk.mark("ack 2\n") == 0);
+  CHECK(disk.write(0, "1", &id) == 0);
+  CHECK(disk.write(0, "1", &id) == EIO);
+  CHECK(disk.write(0, "1", &id) == 0);
 }
