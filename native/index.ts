@@ -279,12 +279,28 @@ export interface NativeAddon {
   backends(): BackendInfo[];
   plantedBugs(): PlantedBugInfo[];
 
-  /** Counts steps from now on; at step number `killAt` (0: never) the process kills itself with SIGKILL. */
-  armSteps(killAt: number): void;
+  /**
+   * Counts steps from now on; at step number `at` (0: never) the process kills itself with SIGKILL, or with `halt` stands
+   * still for ever, after the mark `halt <index> <name>`.
+   */
+  armSteps(at: number, halt?: boolean): void;
   /** All steps passed since `armSteps`, bounded at 1e6. */
   stepsPassed(): string[];
   /** Writes the number and name of each step passed to a descriptor as it happens: `s <index> <name>\n`, before it takes effect. -1: off. */
   traceStepsTo(fd: number): void;
+  /** Every step is a mark too, before it takes effect: `s <index> <name>`. */
+  markSteps(on: boolean): void;
+  /**
+   * Where marks of this process go: `port` gets each as a line, `device` (a block device) as one sector at `offset` (bytes,
+   * a multiple of 512), by O_DIRECT. Places that were open are closed.
+   */
+  openMarks(places: { port?: string; device?: string; offset?: number }): void;
+  /** A mark of at most 400 bytes: it is out when this returns. */
+  mark(text: string): void;
+  /** Sets this machine's clock. Needs root, as addEntropy does. */
+  setClock(epochMillis: number): void;
+  /** Mixes at most 256 bytes into the kernel's random numbers, at once. */
+  addEntropy(bytes: Buffer): void;
   /** The kernel kills this process with SIGKILL after so many nanoseconds. 0 disarms. */
   killAfter(nanoseconds: number): void;
 

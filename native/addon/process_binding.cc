@@ -4,6 +4,8 @@
 #include "native/process/end.h"
 #include "native/process/folders.h"
 #include "native/process/fork.h"
+#include "native/process/machine.h"
+#include "native/process/marks.h"
 #include "native/process/steps.h"
 #include "native/tracking/tracker.h"
 
@@ -13,7 +15,8 @@ namespace {
 using Info = Napi::CallbackInfo;
 
 Napi::Value arm_steps(const Info& info) {
-  plugpull::arm_steps(whole_number(info[0], "killAt"));
+  const bool halt = info[1].IsBoolean() && info[1].As<Napi::Boolean>().Value();
+  plugpull::arm_steps(whole_number(info[0], "at"), halt ? AtStep::kHalt : AtStep::kKill);
   return info.Env().Undefined();
 }
 
@@ -27,6 +30,40 @@ Napi::Value steps_passed(const Info& info) {
 Napi::Value trace_steps_to(const Info& info) {
   const bool off = info[0].IsNumber() && info[0].As<Napi::Number>().Int64Value() == -1;
   plugpull::trace_steps_to(off ? -1 : static_cast<int>(whole_number(info[0], "fd")));
+  return info.Env().Undefined();
+}
+
+Napi::Value mark_steps(const Info& info) {
+  plugpull::mark_steps(info[0].IsBoolean() && info[0].As<Napi::Boolean>().Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value open_marks(const Info& info) {
+  const Napi::Object from = object(info[0], "places");
+  MarkPlaces places;
+  if (from.Get("port").IsString()) places.port = text(from.Get("port"), "port");
+  if (from.Get("device").IsString()) places.device = text(from.Get("device"), "device");
+  places.offset = whole_number_or(from, "offset", 0);
+  guarded(info.Env(), [&] { plugpull::open_marks(places); });
+  return info.Env().Undefined();
+}
+
+Napi::Value mark(const Info& info) {
+  const std::string what = text(info[0], "text");
+  guarded(info.Env(), [&] { plugpull::mark(what); });
+  return info.Env().Undefined();
+}
+
+Napi::Value set_clock(const Info& info) {
+  const std::uint64_t millis = whole_number(info[0], "epochMillis");
+  guarded(info.Env(), [&] { plugpull::set_clock(millis); });
+  return info.Env().Undefined();
+}
+
+Napi::Value add_entropy(const Info& info) {
+  if (!info[0].IsBuffer()) throw Napi::TypeError::New(info.Env(), "bytes: a Buffer is needed");
+  const auto bytes = info[0].As<Napi::Buffer<char>>();
+  guarded(info.Env(), [&] { plugpull::add_entropy(bytes.Data(), bytes.Length()); });
   return info.Env().Undefined();
 }
 
@@ -117,6 +154,11 @@ void define_process(Napi::Env env, Napi::Object exports) {
   add("armSteps", arm_steps);
   add("stepsPassed", steps_passed);
   add("traceStepsTo", trace_steps_to);
+  add("markSteps", mark_steps);
+  add("openMarks", open_marks);
+  add("mark", mark);
+  add("setClock", set_clock);
+  add("addEntropy", add_entropy);
   add("killAfter", kill_after);
   add("forkChild", fork_child);
   add("waitChild", wait_child);
