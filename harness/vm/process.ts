@@ -1,0 +1,195 @@
+/**
+ * One QEMU process. It is a child of ours with a process group of its own; all it talks over are socket pairs that it
+ * inherits, so there are no names for others to take. The kernel kills it when this process dies, however that happens.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { Tail } from '../subjects/tail.js';
+import { descriptors } from './arguments.js';
+import { VmError } from './error.js';
+import { QmpClient, QmpError } from './qmp.js';
+
+export interface QemuProgram {
+  program: string;
+  version: string;
+  env: NodeJS.ProcessEnv;
+}
+
+const consoleBytes = 64 * 1024;
+const stderrBytes = 16 * 1024;
+/** QEMU answers to QMP this long after its start at most, also on a busy machine. */
+const startMillis = 30_000;
+/** A killed process is gone after this long, unless the kernel holds it. */
+const goneMillis = 30_000;
+
+/**
+ * Runs the rest of its arguments unless our parent is not the first of them any more: it can have died before the kernel
+ * was told to kill us with it.
+ */
+const unlessOrphaned = '[ "$PPID" = "$0" ] && exec "$@"';
+
+export class QemuProcess {
+  readonly pid: number;
+  readonly control: Duplex;
+  readonly marks: Duplex;
+  /** Settles when it is gone and all it said was read: null where we ended it. */
+  readonly ended: Promise<VmError | null>;
+  private readonly consoleTail = new Tail(consoleBytes);
+  private readonly stderrTail = new Tail(stderrBytes);
+  private monitor: QmpClient | null = null;
+  private ending = false;
+  private gone = false;
+
+  private constructor(child: ChildProcess) {
+    this.pid = child.pid ?? 0;
+    const stream = (fd: number) => child.stdio[fd] as Duplex;
+    this.control = stream(descriptors.control);
+    this.marks = stream(descriptors.marks);
+    for (const each of child.stdio) each?.on('error', () => undefined); // its end is told by `close`
+    stream(descriptors.console).on('data', (chunk: Buffer) => this.consoleTail.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => this.stderrTail.push(chunk));
+    this.ended = new Promise((resolve) => {
+      child.on('error', (error) => {
+        this.gone = true;
+        resolve(this.error('start', `${child.spawnfile} cannot be started: ${error.message}`));
+      });
+      child.on('close', (code, signal) => {
+        this.gone = true;
+        resolve(this.ending ? null : this.whyEnded(code, signal));
+      });
+    });
+  }
+
+  /**
+   * Starts QEMU and waits until it can be told what to do. Rejects with a VmError `start`.
+   * @param state descriptor of an open file that it inherits
+   */
+  static async start(qemu: QemuProgram, args: readonly string[], state?: number): Promise<QemuProcess> {
+    const guarded = ['--pdeathsig', 'KILL', '/bin/sh', '-c', unlessOrphaned, String(process.pid)];
+    const child = spawn('setpriv', [...guarded, qemu.program, ...args], {
+      // stdin, stdout, stderr, and what `descriptors` says
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', state ?? 'ignore'],
+      env: { ...process.env, ...qemu.env },
+      detached: true,
+    });
+    const started = new QemuProcess(child);
+    try {
+      const open = QmpClient.open(child.stdio[descriptors.qmp] as Duplex, { timeoutMillis: startMillis });
+      open.catch(() => undefined);
+      started.monitor = await Promise.race([
+        open,
+        started.ended.then((error) => Promise.reject(error ?? new Error('it was ended'))),
+      ]);
+      return started;
+    } catch (error) {
+      await started.kill();
+      if (error instanceof VmError) throw started.error('start', error.message);
+      throw started.error('start', `QEMU did not start: ${(error as Error).message}`);
+    }
+  }
+
+  get qmp(): QmpClient {
+    if (this.monitor === null) throw new Error('QEMU has not started');
+    return this.monitor;
+  }
+
+  console(): string {
+    return this.consoleTail.toString();
+  }
+
+  stderr(): string {
+    return this.stderrTail.toString();
+  }
+
+  alive(): boolean {
+    return !this.gone;
+  }
+
+  error(kind: VmError['kind'], message: string): VmError {
+    return new VmError(kind, message, this.console(), this.stderr());
+  }
+
+  /** Runs a command of QMP. Rejects with a VmError of this kind, or with why QEMU ended. */
+  async tell(
+    kind: VmError['kind'],
+    command: string,
+    args?: Record<string, unknown>,
+    timeoutMillis?: number,
+  ): Promise<unknown> {
+    try {
+      return await this.qmp.execute(command, args, timeoutMillis === undefined ? {} : { timeoutMillis });
+    } catch (error) {
+      throw await this.explain(kind, error);
+    }
+  }
+
+  /** What stands behind a failed exchange: the end of QEMU, where that is why. */
+  async explain(kind: VmError['kind'], error: unknown): Promise<VmError> {
+    if (error instanceof VmError) return error;
+    if (this.lostBy(error)) {
+      const ended = await within(this.ended, 2000);
+      if (ended instanceof VmError) return ended;
+    }
+    const hung = error instanceof QmpError && error.kind === 'timeout';
+    return this.error(hung ? 'hung' : kind, (error as Error).message);
+  }
+
+  /** SIGKILL to the process group. Resolves when it is gone and all it said was read. */
+  async kill(): Promise<void> {
+    this.ending = true;
+    if (!this.gone && this.pid > 0) {
+      try {
+        process.kill(-this.pid, 'SIGKILL');
+      } catch {
+        // It is gone already.
+      }
+    }
+    await this.waitUntilGone();
+  }
+
+  /** Stops the guest, then lets QEMU end by itself: what it has to write out, it writes. */
+  async stopAndQuit(): Promise<void> {
+    this.ending = true;
+    try {
+      await this.qmp.execute('stop');
+      await this.qmp.execute('quit');
+      if ((await within(this.ended, goneMillis)) === timedOut) throw this.error('hung', 'QEMU did not end');
+    } catch (error) {
+      await this.kill();
+      throw await this.explain('gone', error);
+    }
+  }
+
+  private async waitUntilGone(): Promise<void> {
+    if ((await within(this.ended, goneMillis)) === timedOut) {
+      throw this.error('hung', `QEMU (pid ${this.pid}) cannot be killed`);
+    }
+  }
+
+  private lostBy(error: unknown): boolean {
+    return !(error instanceof QmpError) || error.kind === 'closed';
+  }
+
+  private whyEnded(code: number | null, signal: string | null): VmError {
+    const how = signal === null ? `exit ${code ?? '?'}` : signal;
+    const panic = /Kernel panic[^\r\n]*/.exec(this.console())?.[0];
+    if (panic !== undefined) return this.error('panic', `the guest's kernel panicked: ${panic}`);
+    const said = this.stderr().trim().split('\n').slice(-3).join('; ');
+    return this.error('gone', `QEMU ended by itself (${how})${said === '' ? '' : `: ${said}`}`);
+  }
+}
+
+export const timedOut = Symbol('timed out');
+
+/** What the promise gives, or `timedOut`. */
+export async function within<T>(promise: Promise<T>, millis: number): Promise<T | typeof timedOut> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<typeof timedOut>((resolve) => {
+    timer = setTimeout(() => resolve(timedOut), millis);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
