@@ -1,28 +1,22 @@
 /** Fault `cut` on rig `disk`: every target runs once on each file system over a recording disk; then its crash states are explored. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { UnavailableError } from '../core/errors.js';
 import { addCounts, noCounts } from '../core/counts.js';
 import { deriveSeed } from '../core/seed.js';
-import { promiseOf, summarize, type Target } from '../core/target.js';
-import { isViolation } from '../core/verdict.js';
-import { version } from '../core/version.js';
-import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
+import { summarize, type Target } from '../core/target.js';
 import { createChecker } from '../disk/checker.js';
-import { choicesText } from '../disk/enumerate.js';
-import { DiskMap, explainState } from '../disk/explain.js';
-import { explore, type Explored, type Violation } from '../disk/exploration.js';
+import type { Explored } from '../disk/exploration.js';
 import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { diskProgram } from '../disk/line-process.js';
-import { minimize } from '../disk/minimize.js';
 import { Presenter } from '../disk/presenter.js';
-import { tryRepair } from '../disk/repair.js';
 import { record, type DiskFaults, type Recording } from '../disk/recording.js';
-import { unmountable, type StateSource } from '../disk/state-source.js';
-import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
+import type { StateSource } from '../disk/state-source.js';
+import { readTraceIndex } from '../disk/trace-index.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
+import { StateSearch } from './state-search.js';
 
 export interface DiskOptions {
   /** As given to --fs. */
@@ -42,8 +36,6 @@ const presentersPerJob = 2;
 const unit = 4096;
 /** With less time than this for a target on a file system, it is better not begun. */
 const leastMillis = 1500;
-/** Findings of one target on one file system that are minimized and kept. */
-const maxFindings = 3;
 
 interface Job {
   target: Target;
@@ -149,7 +141,23 @@ export class DiskEngine implements Engine {
         return this.tell(context, job, { ...nothing, counts: { 'not-measured': 1 } });
       }
       const trace = await readTraceIndex(recording.trace);
-      const search = new Search(context, this.options, job, index, seed, recording, trace, folder);
+      const search = new StateSearch({
+        context,
+        fault: this.fault,
+        rig: this.rig,
+        target,
+        fs,
+        fsLabel: fs.name,
+        index,
+        seed,
+        unit,
+        exhaustive: this.options.exhaustive,
+        recording,
+        trace,
+        folder,
+        open: () => presenters(context, target, seed, recording, folder),
+        kernelLog,
+      });
       const explored = await search.run(deadline, states);
       const { allowedLoss } = explored;
       if (allowedLoss.states > 0) {
@@ -215,125 +223,18 @@ function skip(context: CampaignContext, { target, fs }: Job, reason: string, rem
   });
 }
 
-/** The exploration of one recording, with its findings. */
-class Search {
-  private findings = 0;
-  private map: Promise<DiskMap> | null = null;
-
-  constructor(
-    private readonly context: CampaignContext,
-    private readonly options: DiskOptions,
-    private readonly job: Job,
-    private readonly index: number,
-    private readonly seed: number,
-    private readonly recording: Recording,
-    private readonly trace: TraceIndex,
-    private readonly folder: string,
-  ) {}
-
-  async run(deadline: number, states: number | null): Promise<Explored> {
-    const { context, job } = this;
-    const { target } = job;
-    const sources: StateSource[] = [];
-    try {
-      for (let slot = 0; slot < context.jobs * presentersPerJob; slot++) {
-        const folder = path.join(this.folder, `slot-${slot}`);
-        mkdirSync(folder);
-        const checker = createChecker(target, this.seed, folder);
-
-        sources.push(await Presenter.start(this.recording, checker, folder, unit));
-      }
-      return await explore({
-        epochs: this.epochs(),
-        sources,
-        seed: this.seed,
-        unit,
-        checkKnowsAcked: target.kind === 'command',
-        promise: promiseOf(target),
-        states,
-        deadline,
-        exhaustive: this.options.exhaustive,
-        stopping: () => context.stopping() || (target.expect === 'caught' && this.findings > 0),
-        onViolation: (found, source) => this.violation(found, source),
-      });
-    } finally {
-      await Promise.all(sources.map((source) => source.close()));
-    }
-  }
-
-  /** This shard's epochs. Only a backend promises something before its commit 0 is done. */
-  private epochs(): TraceIndex['epochs'] {
-    const { index, of } = this.context.shard;
-    return this.trace.epochs.filter(
-      ({ number, ackedFirst }) =>
-        number % of === index - 1 && (this.job.target.kind === 'backend' || ackedFirst >= 0),
-    );
-  }
-
-  private async violation(found: Violation, source: StateSource): Promise<void> {
-    const { context, job, recording } = this;
-    const { target, fs } = job;
-    if (this.findings >= maxFindings) return;
-    const number = ++this.findings;
-    const minimized = await minimize(found, source, promiseOf(target));
-    if (minimized.flaky) {
-      context.emit({
-        type: 'note',
-        level: 'warning',
-        text: `${target.id} on ${fs.name}: a violation did not come back when its state was shown again: ${found.judgement.reason ?? ''}`,
-      });
-    }
-    const state = { epoch: found.epoch.number, choices: choicesText(minimized.choices) };
-    const { verdict, reason, recovered } = minimized.judgement;
-    if (!isViolation(verdict)) return;
-    const afterCrash = path.join(this.folder, `after-crash-${number}`);
-    const since = performance.now();
-    let copied = '';
-    await source.check(state, minimized.acked.last, 1, (dir) => {
-      copied = copyFiles(dir, afterCrash);
-    });
-    this.map ??= DiskMap.of(recording);
-    const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
-    const explanation = `${verdict}: ${reason ?? ''}; ${text}`;
-    const bundle = path.join(this.folder, `state-${number}.plugpull`);
-    const saved = path.join(this.folder, `state-${number}`);
-    await source.save(state, saved);
-    const { name, type, options } = fs;
-    const { seed } = this;
-    const { acked } = minimized;
-    const manifest = { target, seed, fs: { name, type, options }, acked, verdict, explanation };
-    writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest }, saved);
-    const repair = reason?.startsWith(unmountable) === true ? await tryRepair(fs, saved) : '';
-    rmSync(saved);
-    context.addFinding({
-      trial: this.index,
-      target,
-      fault: 'cut',
-      rig: 'disk',
-      fs: fs.name,
-      verdict,
-      seed,
-      plan: { mode: 'state', phase: 'run', choices: `${state.epoch}/${state.choices}` },
-      acked: verdict === 'phantom' ? minimized.acked.first : minimized.acked.last,
-      recovered,
-      explanation,
-      afterCrash: existsSync(afterCrash) ? afterCrash : null,
-      logs: { run: recording.log, copy: copied, repair, kernel: await kernelLog(performance.now() - since) },
-      timeline,
-      bundle,
-    });
-  }
-}
-
-/** Copies what can be read; gives why the rest could not be, which is a finding about the file system. */
-function copyFiles(from: string, to: string): string {
-  if (!existsSync(from)) return '';
-  try {
-    cpSync(from, to, { recursive: true, preserveTimestamps: true });
-    return '';
-  } catch (error) {
-    rmSync(to, { recursive: true, force: true });
-    return `the files could not be copied: ${(error as Error).message}`;
+/** What is opened is given even where the rest fails to open. */
+async function* presenters(
+  context: CampaignContext,
+  target: Target,
+  seed: number,
+  recording: Recording,
+  folder: string,
+): AsyncGenerator<StateSource> {
+  for (let slot = 0; slot < context.jobs * presentersPerJob; slot++) {
+    const own = path.join(folder, `slot-${slot}`);
+    mkdirSync(own);
+    yield await Presenter.start(recording, createChecker(target, seed, own), own, unit);
   }
 }
 

@@ -29,6 +29,8 @@ export interface DiskState {
   acked: AckedRange;
   verdict: Verdict;
   explanation: string;
+  /** The kernel of the guest in which it was found, as of --kernel; none: the machine's own. */
+  kernel?: string;
 }
 
 /** @param state file that `plugpull-disk explore` saved */

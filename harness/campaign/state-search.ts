@@ -1,0 +1,157 @@
+/** The exploration of one recording, with its findings: the same for every rig whose crash states are those of a disk. */
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { FaultName } from '../core/events.js';
+import { promiseOf, type Target } from '../core/target.js';
+import { isViolation } from '../core/verdict.js';
+import { version } from '../core/version.js';
+import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
+import { choicesText } from '../disk/enumerate.js';
+import { DiskMap, explainState } from '../disk/explain.js';
+import { explore, type Explored, type Violation } from '../disk/exploration.js';
+import type { FileSystem } from '../disk/file-systems.js';
+import { minimize } from '../disk/minimize.js';
+import type { Recording } from '../disk/recording.js';
+import { tryRepair } from '../disk/repair.js';
+import { unmountable, type StateSource } from '../disk/state-source.js';
+import type { TraceIndex } from '../disk/trace-index.js';
+import type { CampaignContext } from './context.js';
+
+export interface StateSearchOptions {
+  context: CampaignContext;
+  fault: FaultName;
+  rig: string;
+  target: Target;
+  fs: FileSystem;
+  /** What the file system is called in the run's events. */
+  fsLabel: string;
+  /** Of the job, in the campaign. */
+  index: number;
+  seed: number;
+  /** Bytes that a write can be torn at. */
+  unit: number;
+  exhaustive: boolean;
+  recording: Recording;
+  trace: TraceIndex;
+  /** For files of findings; it outlives the search until they are moved away. */
+  folder: string;
+  /** Opens the sources of states, one after the other. */
+  open: () => AsyncIterable<StateSource>;
+  /** What the kernel that mounted the states said in the last milliseconds. */
+  kernelLog: (millis: number, source: StateSource) => Promise<string>;
+  /** The kernel of the guest that mounts the states; none: ours. */
+  kernel?: string;
+}
+
+/** Findings of one target on one file system that are minimized and kept. */
+const maxFindings = 3;
+
+export class StateSearch {
+  private findings = 0;
+  private map: Promise<DiskMap> | null = null;
+
+  constructor(private readonly options: StateSearchOptions) {}
+
+  async run(deadline: number, states: number | null): Promise<Explored> {
+    const { context, target, seed, unit, exhaustive } = this.options;
+    const sources: StateSource[] = [];
+    try {
+      for await (const source of this.options.open()) sources.push(source);
+      return await explore({
+        epochs: this.epochs(),
+        sources,
+        seed,
+        unit,
+        checkKnowsAcked: target.kind === 'command',
+        promise: promiseOf(target),
+        states,
+        deadline,
+        exhaustive,
+        stopping: () => context.stopping() || (target.expect === 'caught' && this.findings > 0),
+        onViolation: (found, source) => this.violation(found, source),
+      });
+    } finally {
+      await Promise.all(sources.map((source) => source.close()));
+    }
+  }
+
+  /** This shard's epochs. Only a backend promises something before its commit 0 is done. */
+  private epochs(): TraceIndex['epochs'] {
+    const { context, target, trace } = this.options;
+    const { index, of } = context.shard;
+    return trace.epochs.filter(
+      ({ number, ackedFirst }) => number % of === index - 1 && (target.kind === 'backend' || ackedFirst >= 0),
+    );
+  }
+
+  /** Minimizes, explains and keeps a violation. Only the first few of a target are. */
+  async violation(found: Violation, source: StateSource): Promise<void> {
+    const { context, recording, target, fs, fault, rig, fsLabel, folder, seed, kernel } = this.options;
+    if (this.findings >= maxFindings) return;
+    const number = ++this.findings;
+    const minimized = await minimize(found, source, promiseOf(target));
+    if (minimized.flaky) {
+      context.emit({
+        type: 'note',
+        level: 'warning',
+        text: `${target.id} on ${fsLabel}: a violation did not come back when its state was shown again: ${found.judgement.reason ?? ''}`,
+      });
+    }
+    const state = { epoch: found.epoch.number, choices: choicesText(minimized.choices) };
+    const { verdict, reason, recovered } = minimized.judgement;
+    if (!isViolation(verdict)) return;
+    const afterCrash = path.join(folder, `after-crash-${number}`);
+    const since = performance.now();
+    let copied = '';
+    await source.check(state, minimized.acked.last, 1, (dir) => {
+      copied = copyFiles(dir, afterCrash);
+    });
+    this.map ??= DiskMap.of(recording);
+    const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
+    const explanation = `${verdict}: ${reason ?? ''}; ${text}`;
+    const bundle = path.join(folder, `state-${number}.plugpull`);
+    const saved = path.join(folder, `state-${number}`);
+    await source.save(state, saved);
+    const { name, type, options } = fs;
+    const { acked } = minimized;
+    const manifest = { target, seed, fs: { name, type, options }, acked, verdict, explanation };
+    const where = kernel === undefined ? {} : { kernel };
+    writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest, ...where }, saved);
+    const repair = reason?.startsWith(unmountable) === true ? await tryRepair(fs, saved) : '';
+    rmSync(saved);
+    context.addFinding({
+      trial: this.options.index,
+      target,
+      fault,
+      rig,
+      fs: fsLabel,
+      verdict,
+      seed,
+      plan: { mode: 'state', phase: 'run', choices: `${state.epoch}/${state.choices}` },
+      acked: verdict === 'phantom' ? minimized.acked.first : minimized.acked.last,
+      recovered,
+      explanation,
+      afterCrash: existsSync(afterCrash) ? afterCrash : null,
+      logs: {
+        run: recording.log,
+        copy: copied,
+        repair,
+        kernel: await this.options.kernelLog(performance.now() - since, source),
+      },
+      timeline,
+      bundle,
+    });
+  }
+}
+
+/** Copies what can be read; gives why the rest could not be, which is a finding about the file system. */
+function copyFiles(from: string, to: string): string {
+  if (!existsSync(from)) return '';
+  try {
+    cpSync(from, to, { recursive: true, preserveTimestamps: true });
+    return '';
+  } catch (error) {
+    rmSync(to, { recursive: true, force: true });
+    return `the files could not be copied: ${(error as Error).message}`;
+  }
+}
