@@ -44,7 +44,7 @@ const shape = z.looseObject({
   seed: z.number().int(),
   fs: z.object({
     name: z.string(),
-    type: z.enum(['ext4', 'xfs', 'btrfs']),
+    type: z.enum(['ext4', 'xfs', 'btrfs', 'f2fs']),
     options: z.string().regex(/^[\w=,.:+-]*$/),
   }),
   acked: z.object({ first: z.number().int(), last: z.number().int() }),

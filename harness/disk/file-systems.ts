@@ -1,4 +1,4 @@
-/** The file systems of rig `disk`: how an image of each is made and mounted. A new one is an entry here and nothing else. */
+/** The file systems under power cuts: how an image of each is made and mounted. A new one is an entry here and nothing else. */
 import { execa } from 'execa';
 import { truncate, writeFile } from 'node:fs/promises';
 import { UnavailableError, UsageError } from '../core/errors.js';
@@ -14,6 +14,8 @@ interface FileSystemKind {
   /** What a user would try when a state cannot be mounted; commands over the image file. */
   repair: readonly (readonly string[])[];
   pkg: string;
+  /** Few machines' own kernels have it: guests' have. */
+  guestsOnly?: boolean;
 }
 
 // Small, so that mounting is quick, and with small logs, since recovery takes as long as the log is.
@@ -45,9 +47,21 @@ const kinds: Record<string, FileSystemKind> = {
     repair: [['btrfs', 'check', '--force']],
     pkg: 'btrfs-progs',
   },
+  f2fs: {
+    type: 'f2fs',
+    bytes: 128 * mib,
+    mkfs: ['mkfs.f2fs', '-q', '-f'],
+    mount: ['nodiscard'],
+    repair: [['fsck.f2fs', '-a']],
+    pkg: 'f2fs-tools',
+    guestsOnly: true,
+  },
 };
 
-export const fileSystemNames = Object.keys(kinds);
+/** Those that every guest's kernel has. */
+export const guestFileSystemNames = Object.keys(kinds);
+/** Those that a machine's own kernel has, as a rule. */
+export const fileSystemNames = guestFileSystemNames.filter((name) => kinds[name]?.guestsOnly !== true);
 
 export interface FileSystem {
   /** As it was asked for, e.g. `ext4:data=writeback`: its name in reports. */
