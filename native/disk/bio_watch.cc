@@ -63,7 +63,7 @@ BioWatch::BioWatch(unsigned major, unsigned minor) {
   attributes.size = sizeof attributes;
   attributes.type = PERF_TYPE_TRACEPOINT;
   attributes.config = std::stoull(read_event("id"));
-  attributes.sample_type = PERF_SAMPLE_RAW;
+  attributes.sample_type = PERF_SAMPLE_TIME | PERF_SAMPLE_RAW;
   attributes.sample_period = 1;
   attributes.disabled = 1;
   const std::string filter = "dev == " + std::to_string((major << 20) | minor);
@@ -111,14 +111,16 @@ bool BioWatch::drain(Ring& ring, const std::function<void(const Bio&)>& seen) {
     if (header.type == PERF_RECORD_LOST) all = false;
     if (header.type == PERF_RECORD_SAMPLE && header.size <= sizeof record) {
       copy(record, tail, header.size);
-      const char* raw = record + sizeof header + sizeof(uint32_t);
+      uint64_t nanos = 0;
+      std::memcpy(&nanos, record + sizeof header, sizeof nanos);
+      const char* raw = record + sizeof header + sizeof nanos + sizeof(uint32_t);
       uint64_t sector = 0;
       uint32_t count = 0;
       std::memcpy(&sector, raw + sector_at_, sizeof sector);
       std::memcpy(&count, raw + count_at_, sizeof count);
       // `R`, `RA`, `RM` …; what writes, discards or zeroes begins with another letter, or with F for a flush
       // before it.
-      if (count > 0) seen({sector * 512, uint64_t{count} * 512, raw[type_at_] == 'R'});
+      if (count > 0) seen({nanos, sector * 512, uint64_t{count} * 512, raw[type_at_] == 'R'});
     }
     tail += header.size;
   }

@@ -11,6 +11,7 @@
 namespace plugpull::disk {
 
 struct Bio {
+  uint64_t nanos;   // when it was handed over
   uint64_t offset;  // bytes
   uint64_t length;
   bool read;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -22,6 +23,7 @@
 #include "native/disk/loop.h"
 #include "native/disk/medium.h"
 #include "native/disk/mounts.h"
+#include "native/disk/read_sets.h"
 #include "native/disk/state_file.h"
 #include "native/disk/timeline.h"
 
@@ -35,7 +37,8 @@ class Explorer {
       : options_(options),
         trace_(options.trace),
         epochs_(epochs_of(trace_.records())),
-        medium_(options.base) {
+        medium_(options.base),
+        known_(medium_) {
     if (medium_.size() != trace_.image_bytes())
       throw std::runtime_error("the trace is of a disk of another size");
     make_durable(epochs_[0]);
@@ -78,6 +81,9 @@ class Explorer {
     if (command == "digest") return digests(words);
     if (command == "again") return again();
     if (command == "reads") return reads();
+    if (command == "sees") return watch_ ? "ok 1" : "ok 0";
+    if (command == "learn") return learn(words);
+    if (command == "open") return open_writes(words);
     if (command == "save") return save(words);
     if (command == "map" && mounted_) return answer_map(map_files(options_.folder, kMaxExtents));
     if (command == "freeze" && mounted_) {
@@ -106,11 +112,12 @@ class Explorer {
     medium_.undo();
   }
 
-  void put(const std::string& choices) {
-    const Epoch& epoch = epochs_[epoch_];
-    for (const Kept& kept : parse_choices(choices, epoch.pending.size())) {
-      medium_.put(trace_, trace_.records()[epoch.pending[kept.pending]], kept.mask, options_.unit);
-    }
+  const Record& pending(size_t index) const { return trace_.records()[epochs_[epoch_].pending[index]]; }
+
+  std::vector<Kept> put(const std::string& choices) {
+    std::vector<Kept> kept = parse_choices(choices, epochs_[epoch_].pending.size());
+    for (const Kept& one : kept) medium_.put(trace_, pending(one.pending), one.mask, options_.unit);
+    return kept;
   }
 
   void make(std::istringstream& words) {
@@ -120,6 +127,7 @@ class Explorer {
     if (mounted_) throw std::runtime_error("a state is mounted");
     go_to(epoch);
     put(choices);
+    choices_ = choices;
   }
 
   std::string digests(std::istringstream& words) {
@@ -133,6 +141,7 @@ class Explorer {
       char text[20];
       std::snprintf(text, sizeof text, " %016lx", medium_.digest());
       answer += text;
+      for (const std::string& name : known_.agreeing(kMaxAgreeing)) answer += ":" + name;
       medium_.undo();
     }
     return answer;
@@ -152,7 +161,7 @@ class Explorer {
     make(words);
     // Reads of an earlier state, if its end was never asked for.
     see();
-    reads_.clear();
+    bios_.clear();
     return mount_state();
   }
 
@@ -165,32 +174,81 @@ class Explorer {
   void see() {
     if (!watch_) return;
     const bool all = watch_->drain([this](const Bio& bio) {
-      if (bio.read) {
-        if (reads_.size() < kMaxReads) reads_.push_back(bio);
+      if (!bio.read) medium_.touched(bio.offset, bio.length);
+      if (bios_.size() < kMaxBios) {
+        bios_.push_back(bio);
       } else {
-        medium_.touched(bio.offset, bio.length);
-        writes_++;
+        unknown_ = true;
       }
     });
-    if (!all) overflow_ = true;
+    if (!all) overflow_ = unknown_ = true;
   }
 
   std::string end() {
     if (mounted_) unmount(options_.folder);
     mounted_ = false;
-    writes_ = 0;
     see();
     if (!watch_ || overflow_) medium_.find_changes();
-    overflow_ = false;
     medium_.undo();
-    return "ok " + std::to_string(reads_.size()) + " " + std::to_string(writes_);
+    const auto reads = std::count_if(bios_.begin(), bios_.end(), [](const Bio& bio) { return bio.read; });
+    std::string answer =
+        "ok " + std::to_string(reads) + " " + std::to_string(static_cast<int64_t>(bios_.size()) - reads);
+    if (watch_ && !unknown_ && !choices_.empty()) {
+      const Blocks blocks = blocks_read();
+      put(choices_);
+      answer += " " + known_.name(blocks) + " " + blocks_text(blocks);
+      medium_.undo();
+    } else {
+      answer += " - -";
+    }
+    overflow_ = unknown_ = false;
+    choices_.clear();
+    bios_.clear();
+    return answer;
+  }
+
+  Blocks blocks_read() const {
+    Blocks blocks = first_read(bios_);
+    if (options_.forget_reads == 0) return blocks;
+    Blocks fewer;
+    for (size_t i = 0; i < blocks.size(); i++) {
+      if (i % options_.forget_reads != options_.forget_reads - 1) fewer.push_back(blocks[i]);
+    }
+    return fewer;
   }
 
   std::string reads() {
     see();
     std::string answer = "ok";
-    for (const Bio& bio : reads_)
-      answer += " " + std::to_string(bio.offset) + "+" + std::to_string(bio.length);
+    for (const Bio& bio : bios_) {
+      if (bio.read) answer += " " + std::to_string(bio.offset) + "+" + std::to_string(bio.length);
+    }
+    return answer;
+  }
+
+  std::string learn(std::istringstream& words) {
+    std::string name, blocks;
+    if (!(words >> name >> blocks)) throw std::runtime_error("a name and blocks are needed");
+    known_.learn(name, parse_blocks(blocks, medium_.blocks()));
+    return "ok";
+  }
+
+  std::string open_writes(std::istringstream& words) {
+    size_t epoch = 0;
+    std::string name, choices;
+    if (!(words >> epoch >> name >> choices))
+      throw std::runtime_error("an epoch, a name and choices are needed");
+    if (mounted_) throw std::runtime_error("a state is mounted");
+    const std::vector<bool>* blocks = known_.blocks_of(name);
+    if (blocks == nullptr) return "forgotten";
+    go_to(epoch);
+    std::vector<bool> chosen(epochs_[epoch_].pending.size(), false);
+    for (const Kept& kept : put(choices)) chosen[kept.pending] = true;
+    std::string answer = "ok";
+    for (size_t i = 0; i < chosen.size(); i++) {
+      if (!chosen[i] && medium_.would_change(trace_, pending(i), *blocks)) answer += " " + std::to_string(i);
+    }
+    medium_.undo();
     return answer;
   }
 
@@ -201,23 +259,27 @@ class Explorer {
     if (!std::getline(words, file)) throw std::runtime_error("a file is needed");
     save_state(medium_.fd(), medium_.size(), file);
     medium_.undo();
+    choices_.clear();
     return "ok";
   }
 
-  static constexpr size_t kMaxReads = 1 << 16;
+  static constexpr size_t kMaxBios = 1 << 16;
+  static constexpr size_t kMaxAgreeing = 4;
 
   const ExplorerOptions options_;
   TraceReader trace_;
   std::vector<Epoch> epochs_;
   Medium medium_;
+  ReadSets known_;
   Loop loop_;
   Fd guard_;
   std::optional<BioWatch> watch_;
   size_t epoch_ = 0;
   bool mounted_ = false;
-  bool overflow_ = false;
-  uint64_t writes_ = 0;
-  std::vector<Bio> reads_;
+  bool overflow_ = false;  // some of what was written was not seen
+  bool unknown_ = false;   // some of what was read was not seen
+  std::string choices_;    // of the state that is shown
+  std::vector<Bio> bios_;  // since it was made
 };
 
 }  // namespace

@@ -1,4 +1,6 @@
 // plugpull-disk: records the life of a block device, and shows what a power cut could have left of it.
+#include <fcntl.h>
+
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -10,8 +12,10 @@
 
 #include "native/disk/dmlog.h"
 #include "native/disk/explorer.h"
+#include "native/disk/files.h"
 #include "native/disk/fuse_end.h"
 #include "native/disk/hand.h"
+#include "native/disk/image.h"
 #include "native/disk/list.h"
 #include "native/disk/recorder.h"
 #include "native/disk/state_file.h"
@@ -28,10 +32,11 @@ constexpr char kUsage[] =
     "           [--eio-reads-from N] [--eio-writes-from N] [--eio-flushes-from N] [--full-after BYTES]\n"
     "       plugpull-disk explore --base FILE --trace FILE --folder DIR --type FS [--options LIST] [--unit "
     "BYTES]\n"
-    "           [--undo auto|trace|compare]\n"
+    "           [--undo auto|trace|compare] [--forget-reads N]\n"
     "       plugpull-disk hand\n"
     "       plugpull-disk list TRACE\n"
     "       plugpull-disk restore TRACE IMAGE\n"
+    "       plugpull-disk save IMAGE TRACE [--bytes N]\n"
     "       plugpull-disk state --base FILE --trace FILE --epoch N --choices LIST --image FILE [--unit "
     "BYTES]\n"
     "       plugpull-disk convert --from-dmlog LOG --trace FILE --image-bytes N [--marks-at OFFSET]\n"
@@ -111,6 +116,7 @@ int run_explore(Flags flags) {
   options.mount_options = flags.text("--options", "");
   options.unit = flags.number("--unit", 4096);
   options.undo = flags.text("--undo", "auto");
+  options.forget_reads = flags.number("--forget-reads", 0);
   flags.end();
   if (options.unit != 512 && options.unit != 4096) throw Usage("--unit is 512 or 4096");
   return explore(options);
@@ -148,6 +154,16 @@ int run_state(Flags flags) {
   return 0;
 }
 
+int run_save(const std::string& image, const std::string& trace, Flags flags) {
+  const uint64_t size = file_size(image);
+  const uint64_t bytes = flags.number("--bytes", size);
+  flags.end();
+  if (bytes > size) throw Usage("--bytes: the image has " + std::to_string(size));
+  const Fd fd(check(open(image.c_str(), O_RDONLY | O_CLOEXEC), "open " + image));
+  save_state(fd.get(), bytes, trace);
+  return 0;
+}
+
 int run(const std::vector<std::string>& words) {
   if (words.empty()) throw Usage("a command is needed");
   const std::string& command = words[0];
@@ -155,6 +171,9 @@ int run(const std::vector<std::string>& words) {
   if (command == "record") return run_record(Flags(rest, {"--lying-flush"}));
   if (command == "explore") return run_explore(Flags(rest, {}));
   if (command == "convert") return run_convert(Flags(rest, {}));
+  if (command == "save" && rest.size() >= 2) {
+    return run_save(rest[0], rest[1], Flags({rest.begin() + 2, rest.end()}, {}));
+  }
   if (command == "state") return run_state(Flags(rest, {}));
   if (command == "hand" && rest.empty()) return hand();
   if (command == "end-fuse" && rest.size() == 1) return end_fuse(rest[0]);

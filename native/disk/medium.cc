@@ -42,7 +42,9 @@ Medium::Medium(const std::string& base)
       memfd_(
           check(memfd_create(("plugpull-disk-" + std::to_string(getpid())).c_str(), MFD_CLOEXEC), "memfd")),
       dirty_(mapped_ / kBlock),
-      changed_(mapped_ / kBlock) {
+      changed_(mapped_ / kBlock),
+      base_digests_(mapped_ / kBlock, 0),
+      durable_digests_(mapped_ / kBlock, 0) {
   const Fd image(check(open(base.c_str(), O_RDONLY | O_CLOEXEC), "open " + base));
   check(ftruncate(memfd_.get(), static_cast<off_t>(size_)), "size of the memfd");
   for_each_data(image.get(), size_, [&](uint64_t offset, uint64_t length) {
@@ -65,30 +67,48 @@ void Medium::apply(char* into, const TraceReader& trace, const Record& record, c
     std::memset(into + record.offset, 0, record.length);
     return;
   }
-  buffer_.resize(record.length);
-  trace.read(record, buffer_.data());
+  const char* data = trace.data(record);
   if (mask.empty()) {
-    std::memcpy(into + record.offset, buffer_.data(), record.length);
+    std::memcpy(into + record.offset, data, record.length);
     return;
   }
   for (size_t i = 0; i < mask.size() && i * unit < record.length; i++) {
     if (!mask[i]) continue;
     const uint64_t length = std::min(unit, record.length - i * unit);
-    std::memcpy(into + record.offset + i * unit, buffer_.data() + i * unit, length);
+    std::memcpy(into + record.offset + i * unit, data + i * unit, length);
   }
+}
+
+uint64_t Medium::base_digest(uint64_t block) const {
+  // Where it has changed it was noted before.
+  if (base_digests_[block] == 0) base_digests_[block] = digest_of(durable_, block);
+  return base_digests_[block];
+}
+
+uint64_t Medium::durable_digest(uint64_t block) const {
+  if (!changed_.has(block)) return base_digest(block);
+  if (durable_digests_[block] == 0) durable_digests_[block] = digest_of(durable_, block);
+  return durable_digests_[block];
 }
 
 void Medium::make_durable(const TraceReader& trace, const Record& record) {
   if (record.length == 0) return;
+  const uint64_t first = record.offset / kBlock;
   const uint64_t last = (record.offset + record.length - 1) / kBlock;
-  for (uint64_t block = record.offset / kBlock; block <= last; block++) {
-    digest_ ^= digest_of(durable_, block);
-    changed_.add(block);
+  std::vector<uint64_t> before;
+  before.reserve(last - first + 1);
+  for (uint64_t block = first; block <= last; block++) {
+    base_digest(block);
+    before.push_back(durable_digest(block));
   }
   apply(durable_, trace, record, {}, 0);
-  for (uint64_t block = record.offset / kBlock; block <= last; block++) {
-    digest_ ^= digest_of(durable_, block);
+  for (uint64_t block = first; block <= last; block++) {
+    changed_.add(block);
     dirty_.add(block);
+    durable_digests_[block] = 0;
+    const uint64_t change = before[block - first] ^ durable_digest(block);
+    digest_ ^= change;
+    if (change != 0) on_durable(block, change);
   }
 }
 
@@ -96,6 +116,19 @@ void Medium::put(const TraceReader& trace, const Record& record, const std::vect
                  uint64_t unit) {
   dirty_.add_range(record.offset, record.length);
   apply(device_, trace, record, mask, unit);
+}
+
+bool Medium::would_change(const TraceReader& trace, const Record& record,
+                          const std::vector<bool>& blocks) const {
+  static constexpr char kZeros[kBlock] = {};
+  const uint64_t end = record.offset + record.length;
+  for (uint64_t at = record.offset; at < end;) {
+    const uint64_t next = std::min(end, (at / kBlock + 1) * kBlock);
+    const char* wanted = record.kind == Kind::kWrite ? trace.data(record) + (at - record.offset) : kZeros;
+    if (blocks[at / kBlock] && std::memcmp(device_ + at, wanted, next - at) != 0) return true;
+    at = next;
+  }
+  return false;
 }
 
 void Medium::find_changes() {
@@ -108,9 +141,18 @@ void Medium::find_changes() {
   for (const uint64_t block : changed_.list()) dirty_.add(block);
 }
 
+uint64_t Medium::put_difference(uint64_t block) const {
+  if (!dirty_.has(block)) return 0;
+  return durable_digest(block) ^ digest_of(device_, block);
+}
+
+uint64_t Medium::durable_difference(uint64_t block) const {
+  return changed_.has(block) ? base_digest(block) ^ durable_digest(block) : 0;
+}
+
 uint64_t Medium::digest() const {
   uint64_t digest = digest_;
-  for (const uint64_t block : dirty_.list()) digest ^= digest_of(durable_, block) ^ digest_of(device_, block);
+  for (const uint64_t block : dirty_.list()) digest ^= put_difference(block);
   return digest;
 }
 
@@ -129,6 +171,7 @@ void Medium::rewind() {
   }
   changed_.clear();
   digest_ = 0;
+  on_rewind();
   undo();
 }
 

@@ -4,6 +4,7 @@
 #define PLUGPULL_NATIVE_DISK_MEDIUM_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ class BlockSet {
     list_.clear();
   }
   const std::vector<uint64_t>& list() const { return list_; }
+  bool has(uint64_t block) const { return has_[block]; }
 
  private:
   std::vector<bool> has_;
@@ -53,12 +55,26 @@ class Medium {
   // Puts (a part of) a write on the device only. `mask`: which units of `unit` bytes of it, from its start;
   // empty: all.
   void put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit);
+  // Would (a whole) write, discard or zeroing change what the device holds in these blocks?
+  bool would_change(const TraceReader& trace, const Record& record, const std::vector<bool>& blocks) const;
   // Somebody else has changed this part of the device.
   void touched(uint64_t offset, uint64_t length) { dirty_.add_range(offset, length); }
   // Somebody else may have changed any part of it.
   void find_changes();
   // Of the whole content of the device. Equal contents have equal digests, whatever led to them.
   uint64_t digest() const;
+  uint64_t blocks() const { return mapped_ / kBlock; }
+  // By how much a block of the device differs from what is durable, as a part of the digest: 0 if not at all.
+  // Parts are joined by XOR; the digest of some of the blocks, relative to the base, is that of their parts.
+  uint64_t put_difference(uint64_t block) const;
+  // The same between what is durable and the base.
+  uint64_t durable_difference(uint64_t block) const;
+  // Blocks of the device that may differ from what is durable; blocks of that which may differ from the base.
+  const std::vector<uint64_t>& put_blocks() const { return dirty_.list(); }
+  const std::vector<uint64_t>& durable_blocks() const { return changed_.list(); }
+  // Told of every change of durable_difference(): block, XOR of old and new; and of going back to the base.
+  std::function<void(uint64_t, uint64_t)> on_durable = [](uint64_t, uint64_t) {};
+  std::function<void()> on_rewind = [] {};
   // Puts the device back to what is durable.
   void undo();
   // Puts it all back to the base.
@@ -67,6 +83,8 @@ class Medium {
  private:
   void apply(char* into, const TraceReader& trace, const Record& record, const std::vector<bool>& mask,
              uint64_t unit);
+  uint64_t base_digest(uint64_t block) const;
+  uint64_t durable_digest(uint64_t block) const;
 
   uint64_t size_;
   uint64_t mapped_;
@@ -76,6 +94,9 @@ class Medium {
   BlockSet dirty_;       // device and durable may differ
   BlockSet changed_;     // durable and base may differ
   uint64_t digest_ = 0;  // of what is durable, relative to the base
+  // By block; 0: not known yet.
+  mutable std::vector<uint64_t> base_digests_;
+  mutable std::vector<uint64_t> durable_digests_;  // of those that changed
   std::vector<char> buffer_;
 };
 

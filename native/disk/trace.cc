@@ -1,12 +1,14 @@
 #include "native/disk/trace.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
 
@@ -147,22 +149,25 @@ TraceReader::TraceReader(const std::string& path)
       at += sizeof raw + raw.data_length;
     }
     torn_bytes_ = size - at;
+    void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd_, 0);
+    if (memory == MAP_FAILED) fail(errno, "map " + path);
+    map_ = static_cast<const char*>(memory);
+    mapped_ = size;
   } catch (...) {
     close(fd_);
     throw;
   }
 }
 
-TraceReader::~TraceReader() { close(fd_); }
+TraceReader::~TraceReader() {
+  munmap(const_cast<char*>(map_), mapped_);
+  close(fd_);
+}
 
 void TraceReader::read(const Record& record, void* into) const {
-  read_all(fd_, into, record.data_length, record.data_at, "read trace");
+  std::memcpy(into, data(record), record.data_length);
 }
 
-std::string TraceReader::text(const Record& record) const {
-  std::string text(record.data_length, '\0');
-  read(record, text.data());
-  return text;
-}
+std::string TraceReader::text(const Record& record) const { return {data(record), record.data_length}; }
 
 }  // namespace plugpull::disk

@@ -55,7 +55,8 @@ class TraceWriter {
   uint64_t records_ = 0;
 };
 
-// Reads a trace: the index of its records is held in memory, their data are read when asked for.
+// Reads a trace: the index of its records is held in memory, their data are mapped from the file, which must
+// not change meanwhile.
 class TraceReader {
  public:
   // Throws std::system_error if it cannot be read, std::runtime_error if it is no trace.
@@ -70,10 +71,14 @@ class TraceReader {
   uint64_t torn_bytes() const { return torn_bytes_; }
   // Reads the data of a record into `into` (data_length bytes).
   void read(const Record& record, void* into) const;
+  // The same without a copy: valid as long as this lives.
+  const char* data(const Record& record) const { return map_ + record.data_at; }
   std::string text(const Record& record) const;
 
  private:
   int fd_;
+  const char* map_ = nullptr;
+  uint64_t mapped_ = 0;
   uint64_t image_bytes_ = 0;
   uint64_t torn_bytes_ = 0;
   std::vector<Record> records_;
