@@ -9,6 +9,8 @@ interface FileSystemKind {
   type: string;
   bytes: number;
   mkfs: readonly string[];
+  /** What mkfs is told for a file system that does not take the whole device: before and after the device's name. */
+  sized(bytes: number): { before?: string[]; after?: string[] };
   /** Options of every mount: of the recorded one and of those of crash states. */
   mount: readonly string[];
   /** What a user would try when a state cannot be mounted; commands over the image file. */
@@ -24,6 +26,7 @@ const kinds: Record<string, FileSystemKind> = {
     type: 'ext4',
     bytes: 64 * mib,
     mkfs: ['mkfs.ext4', '-q', '-F', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard'],
+    sized: (bytes) => ({ after: [String(Math.floor(bytes / 4096))] }),
     // Background zeroing of inode tables would only be noise.
     mount: ['noinit_itable'],
     repair: [['e2fsck', '-f', '-y']],
@@ -34,6 +37,7 @@ const kinds: Record<string, FileSystemKind> = {
     bytes: 300 * mib,
     // `--unsupported` allows the small log.
     mkfs: ['mkfs.xfs', '--unsupported', '-q', '-K', '-f', '-d', 'agcount=2', '-l', 'size=10m'],
+    sized: (bytes) => ({ before: ['-d', `size=${bytes}`] }),
     // Every state has the same UUID, and several are mounted at once.
     mount: ['nouuid'],
     repair: [['xfs_repair'], ['xfs_repair', '-L']],
@@ -43,6 +47,7 @@ const kinds: Record<string, FileSystemKind> = {
     type: 'btrfs',
     bytes: 128 * mib,
     mkfs: ['mkfs.btrfs', '-q', '-K', '-f'],
+    sized: (bytes) => ({ before: ['-b', String(bytes)] }),
     mount: ['nodiscard'],
     repair: [['btrfs', 'check', '--force']],
     pkg: 'btrfs-progs',
@@ -51,6 +56,7 @@ const kinds: Record<string, FileSystemKind> = {
     type: 'f2fs',
     bytes: 128 * mib,
     mkfs: ['mkfs.f2fs', '-q', '-f'],
+    sized: (bytes) => ({ after: [String(Math.floor(bytes / 512))] }),
     mount: ['nodiscard'],
     repair: [['fsck.f2fs', '-a']],
     pkg: 'f2fs-tools',
@@ -107,12 +113,21 @@ export function parseFileSystem(spec: string): FileSystem {
   };
 }
 
-/** Makes a sparse image. Throws UnavailableError where the program is missing, UsageError where it refuses its options. */
+/** Makes a sparse image. Throws as `makeFileSystem` does. */
 export async function makeImage(fs: FileSystem, image: string): Promise<void> {
   await writeFile(image, '');
   await truncate(image, fs.bytes);
+  await makeFileSystem(fs, image);
+}
+
+/**
+ * Makes a file system on a device or in a file; it takes all, or the first `bytes` bytes. Throws UnavailableError where the
+ * program is missing, UsageError where it refuses its options.
+ */
+export async function makeFileSystem(fs: FileSystem, device: string, bytes?: number): Promise<void> {
   const [program = '', ...args] = fs.mkfs;
-  const made = await execa(program, [...args, image], {
+  const { before = [], after = [] } = bytes === undefined ? {} : (kinds[fs.type]?.sized(bytes) ?? {});
+  const made = await execa(program, [...args, ...before, device, ...after], {
     reject: false,
     timeout: 60_000,
     env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },

@@ -67,15 +67,21 @@ export interface RunParams {
 export interface PresentParams {
   target: Target;
   seed: number;
-  /** Files or block devices with the image and the trace (as of plugpull-disk). */
-  base: string;
-  trace: string;
+  /** Files with the image and the trace (as of plugpull-disk), or block devices that begin with them. */
+  base: PresentedFile;
+  trace: PresentedFile;
   /** As of --fs. */
   fs: string;
   /** Bytes that a torn write is torn at: 512 or 4096. */
   unit: number;
   /** An existing folder for mount point and pipes, on no device that is explored. */
   folder: string;
+}
+
+export interface PresentedFile {
+  path: string;
+  /** Of a block device: how much of it is the file. It is copied to memory, holes left out. */
+  bytes?: number;
 }
 
 /** Methods of the agent: parameters and result. Paths are the agent's. */
@@ -85,6 +91,9 @@ export interface AgentMethods {
   bootId: { params: Record<string, never>; result: { bootId: string } };
   /** The first thing a restored guest is told: its clock is old, and its random state that of all its siblings. */
   wake: { params: { epochMillis: number; entropy: string }; result: { bootId: string } };
+
+  /** Starts what later commands need, so that they need not: a template does this before it is kept. */
+  warm: { params: Record<string, never>; result: null };
 
   /** Makes a file system of `bytes` bytes at the start of the device; what lies behind stays free (marks). */
   makeFs: { params: { device: string; fs: string; bytes: number }; result: null };
@@ -128,7 +137,7 @@ export interface AgentMethods {
 
   /** The kernel's log, its last 64 KiB. */
   kernelLog: { params: Record<string, never>; result: { text: string } };
-  /** Powers a guest off in order; the answer may never come. */
+  /** Writes all out and powers a guest off; a real machine refuses. The answer may never come. */
   halt: { params: Record<string, never>; result: null };
 }
 

@@ -1,11 +1,11 @@
 /** A workload over a heap on a FAMS backend, driven through a zygote. */
 import type { CrashPlan } from '../core/events.js';
 import type { BackendTarget } from '../core/target.js';
-import type { WorkerAnswer, WorkerLimits, WorkerTarget } from '../worker/job.js';
-import type { Subject, SubjectCheck, SubjectRun } from './subject.js';
+import type { MarkPlaces, WorkerAnswer, WorkerLimits, WorkerTarget } from '../worker/job.js';
+import type { RunLimits, Subject, SubjectCheck, SubjectRun } from './subject.js';
 import { Zygote } from './zygote.js';
 
-const limits: WorkerLimits = { timeMs: 20_000, rssBytes: 1024 ** 3, outputBytes: 8 * 1024 ** 2 };
+const defaults: WorkerLimits = { timeMs: 20_000, rssBytes: 1024 ** 3, outputBytes: 8 * 1024 ** 2 };
 const sigkill = 9;
 
 /** How many commits a run makes that is not stopped before: the bound of a trial. */
@@ -27,6 +27,14 @@ export function workerTarget(target: BackendTarget): WorkerTarget {
   };
 }
 
+/** What a run in another machine needs beside the target. */
+export interface BuiltinOptions {
+  /** Marks of runs: a plan of mode `step` then stands still instead of killing. */
+  places?: MarkPlaces;
+  /** Longest run, milliseconds. */
+  timeMs?: number;
+}
+
 export class BuiltinSubject implements Subject {
   /** Folders whose heap is made by the run itself, which saves a fork. */
   private readonly unmade = new Set<string>();
@@ -35,6 +43,7 @@ export class BuiltinSubject implements Subject {
   constructor(
     target: BackendTarget,
     private readonly zygote: Zygote,
+    private readonly options: BuiltinOptions = {},
   ) {
     this.target = workerTarget(target);
   }
@@ -47,15 +56,15 @@ export class BuiltinSubject implements Subject {
     return this.work(dir, seed, plan, 0, true);
   }
 
-  async run(dir: string, seed: number, plan?: CrashPlan): Promise<SubjectRun> {
+  async run(
+    dir: string,
+    seed: number,
+    plan?: CrashPlan,
+    limits: Partial<RunLimits> = {},
+  ): Promise<SubjectRun> {
     const create = this.unmade.delete(dir);
-    return this.work(
-      dir,
-      seed,
-      plan ?? null,
-      plan?.mode === 'time' ? commitsInTrial : commitsInSweep,
-      create,
-    );
+    const usual = plan?.mode === 'time' ? commitsInTrial : commitsInSweep;
+    return this.work(dir, seed, plan ?? null, limits.commits ?? usual, create);
   }
 
   private async work(
@@ -73,7 +82,8 @@ export class BuiltinSubject implements Subject {
       create,
       plan,
       commits,
-      limits,
+      ...(this.options.places === undefined ? {} : { places: this.options.places }),
+      limits: { ...defaults, timeMs: this.options.timeMs ?? defaults.timeMs },
     });
     return {
       acked: answer.acked,
@@ -95,7 +105,7 @@ export class BuiltinSubject implements Subject {
       seed,
       acked,
       plan: plan ?? null,
-      limits,
+      limits: defaults,
     });
     const common = { log: answer.log, end: answer.end, millis: answer.millis, stepsPassed: answer.steps };
     const { result } = answer;
@@ -127,9 +137,9 @@ function endOf(answer: WorkerAnswer): { end: SubjectRun['end']; detail?: string 
 
 function describeEnd(answer: WorkerAnswer, what: string): string {
   const { exit, signal, stopped } = answer.end;
-  if (stopped === 'time') return `${what} did not end in ${limits.timeMs} ms`;
-  if (stopped === 'memory') return `${what} used more than ${limits.rssBytes} bytes of memory`;
-  if (stopped === 'output') return `${what} printed more than ${limits.outputBytes} bytes`;
+  if (stopped === 'time') return `${what} did not end in time`;
+  if (stopped === 'memory') return `${what} used more than ${defaults.rssBytes} bytes of memory`;
+  if (stopped === 'output') return `${what} printed more than ${defaults.outputBytes} bytes`;
   if (signal !== null) return `${what} died by signal ${signal}`;
   return `${what} ended with exit status ${exit ?? '?'} and no result`;
 }

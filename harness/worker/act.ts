@@ -2,7 +2,7 @@
  * What a forked child does: work on a heap until it is killed, or recover and check one.
  * Synchronous from the first line to the last; the event loop belongs to the zygote.
  */
-import { openSync, writeSync } from 'node:fs';
+import { openSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { native, type NativeHeap } from '../../native/index.js';
 import {
@@ -15,7 +15,7 @@ import {
 } from '../../workloads/session.js';
 import type { Workload, WorkloadModel, WorkloadSize } from '../../workloads/workload.js';
 import type { CrashPlan } from '../core/events.js';
-import type { CheckJob, RunJob, WorkerResult, WorkerTarget } from './job.js';
+import type { CheckJob, MarkPlaces, RunJob, WorkerResult, WorkerTarget } from './job.js';
 
 /** Descriptor of the pipe to the zygote in a forked child. */
 const out = 1;
@@ -57,9 +57,22 @@ function aim(plan: CrashPlan | null, phase: CrashPlan['phase'], commit: number):
   native.killAfter(Math.max(1, plan.delayMicros ?? 0) * 1000);
 }
 
-function armSteps(plan: CrashPlan | null, phase: CrashPlan['phase']): void {
+function armSteps(plan: CrashPlan | null, phase: CrashPlan['phase'], halt = false): void {
   const here = plan?.phase === phase && plan.mode === 'step' ? (plan.step ?? 0) : 0;
-  native.armSteps(here);
+  native.armSteps(here, halt);
+}
+
+/** Says what the work does where it is told to: the result marks, and goes on when the mark is out and let through. */
+function markerFor(places: MarkPlaces | undefined): ((text: string) => void) | null {
+  if (places === undefined) return null;
+  const { port, disk, gate, steps } = places;
+  native.openMarks({ ...(port === undefined ? {} : { port }), ...disk });
+  if (steps) native.markSteps(true);
+  const pass = gate === undefined ? null : openSync(gate, 'r+');
+  return (text) => {
+    native.mark(text);
+    if (pass !== null && readSync(pass, Buffer.alloc(1)) === 0) throw new Error('nobody lets the work go on');
+  };
 }
 
 export function actRun(job: RunJob, workload: Workload): void {
@@ -69,13 +82,17 @@ export function actRun(job: RunJob, workload: Workload): void {
   let heap: NativeHeap;
   let commit = 0;
   const marks = job.marks === undefined ? null : openSync(job.marks, 'w');
+  const mark = markerFor(job.places);
+  const halt = mark !== null;
   const acked = (k: number): void => {
     if (marks !== null) writeSync(marks, `ack ${k}`);
+    mark?.(`ack ${k}`);
     emit(`c ${k}`);
   };
   native.traceStepsTo(marks ?? out);
+  mark?.('begin');
   if (job.create) {
-    armSteps(plan, 'create');
+    armSteps(plan, 'create', halt);
     aim(plan, 'create', 0);
     heap = createHeapFor(workload, options, seed, size);
     acked(0);
@@ -90,7 +107,7 @@ export function actRun(job: RunJob, workload: Workload): void {
     heap = found;
     commit = workload.read(heap, seed, size).commit;
   }
-  armSteps(plan, 'run');
+  armSteps(plan, 'run', halt);
   emit('p run');
   aim(plan, 'run', commit);
   const session = workload.start(heap, seed, size);
@@ -105,6 +122,7 @@ export function actRun(job: RunJob, workload: Workload): void {
     acked(commit);
     aim(plan, 'run', commit);
   }
+  mark?.(`done ${commit}`);
   session.close?.();
   heap.close();
   emitResult({ outcome: 'done', state: commit, reason: 'all commits were done' });

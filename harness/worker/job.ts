@@ -31,7 +31,20 @@ export interface RunJob {
   commits: number;
   /** File that is told of every step and every ack, at once: the marks of a recording disk. */
   marks?: string;
+  /** Marks that leave the machine before the work goes on. A plan of mode `step` then stands still instead of killing. */
+  places?: MarkPlaces;
   limits: WorkerLimits;
+}
+
+export interface MarkPlaces {
+  /** Each mark is a line here. */
+  port?: string;
+  /** Each is a sector at `offset` of this block device. */
+  disk?: { device: string; offset: number };
+  /** Named pipe from which one byte is read after each of `begin`, `ack` and `done`. */
+  gate?: string;
+  /** Mark the steps too. */
+  steps: boolean;
 }
 
 export interface CheckJob {
@@ -108,7 +121,13 @@ export interface ExploreResult {
   millis: { record: number; explore: number; minimize: number };
 }
 
-export type WorkerJob = RunJob | CheckJob | ServeJob | ExploreJob;
+/** Loads all of our workloads, so that what comes later starts at once. */
+export interface WarmJob {
+  op: 'warm';
+  limits: WorkerLimits;
+}
+
+export type WorkerJob = RunJob | CheckJob | ServeJob | ExploreJob | WarmJob;
 
 export interface WorkerAnswer {
   end: { exit: number | null; signal: number | null; stopped: 'time' | 'memory' | 'output' | null };

@@ -5,12 +5,12 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import { native } from '../../native/index.js';
-import { loadWorkload } from '../../workloads/registry.js';
+import { loadWorkload, workloads } from '../../workloads/registry.js';
 import type { Workload } from '../../workloads/workload.js';
 import { actCheck, actRun, emitResult, sizeOf } from './act.js';
 import { actExplore } from './explore.js';
 import { actServe } from './serve.js';
-import type { ExploreResult, WorkerAnswer, WorkerJob, WorkerResult } from './job.js';
+import type { ExploreResult, WarmJob, WorkerAnswer, WorkerJob, WorkerResult } from './job.js';
 
 const logBytes = 16 * 1024;
 
@@ -33,7 +33,7 @@ function lineReader(): () => string | null {
   };
 }
 
-function inChild(job: WorkerJob, workload: Workload): never {
+function inChild(job: Exclude<WorkerJob, WarmJob>, workload: Workload): never {
   try {
     if (job.op === 'run') actRun(job, workload);
     else if (job.op === 'check') actCheck(job, workload);
@@ -71,7 +71,13 @@ function parse(output: Buffer): Pick<WorkerAnswer, 'acked' | 'steps' | 'result' 
   };
 }
 
-function answer(job: WorkerJob, workload: Workload): WorkerAnswer {
+function warm(): WorkerAnswer {
+  for (const workload of workloads) workload.prepare?.(workload.size);
+  const end = { exit: 0, signal: null, stopped: null };
+  return { end, acked: -1, begun: false, steps: [], result: null, log: '', millis: 0 };
+}
+
+function answer(job: Exclude<WorkerJob, WarmJob>, workload: Workload): WorkerAnswer {
   const started = process.hrtime.bigint();
   const pid = native.forkChild();
   if (pid === 0) inChild(job, workload);
@@ -95,7 +101,10 @@ for (let line = read(); line !== null; line = read()) {
   let reply: WorkerAnswer | { error: string };
   try {
     const job = JSON.parse(line) as WorkerJob;
-
+    if (job.op === 'warm') {
+      writeSync(1, `${JSON.stringify(warm())}\n`);
+      continue;
+    }
     const workload = await loadWorkload(job.target.workloadModule ?? job.target.workload);
     // Before the fork: what is loaded here, every child has.
     workload.prepare?.(sizeOf(workload, job.target));
