@@ -1,0 +1,255 @@
+/** Fault `power-command` on rig `host`: a real machine over ssh loses its power, again and again. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { execa } from 'execa';
+import { violationsIn } from '../core/counts.js';
+import type { TrialEnded } from '../core/events.js';
+import { trialSeed } from '../core/seed.js';
+import { summarize, type Target } from '../core/target.js';
+import { isViolation } from '../core/verdict.js';
+import { drawPowerCut } from '../faults/power.js';
+import { quote } from '../host/connection.js';
+import { HostError } from '../host/error.js';
+import { canClone, shell, type HostFacts } from '../host/facts.js';
+import { Machine } from '../host/machine.js';
+import type { HostOptions } from '../host/options.js';
+import { runHostTrial, type HostOutcome } from '../host/trial.js';
+import type { Budget, CampaignContext, Engine } from './context.js';
+
+/** Trials in a row that measured nothing, of one target, after which it is left alone; and of all, after which we give up. */
+const hopeless = 10;
+const patience = 4;
+/** Cuts that a control gets before it is given up. */
+const controlTrials = 60;
+/** Cuts after which it should have been seen that what nobody flushed is gone. */
+const enoughCuts = 3;
+const evidenceBytes = 256 * 1024 ** 2;
+
+export const defaultHostCommits = 200_000;
+
+export class HostEngine implements Engine {
+  readonly fault = 'power-command';
+  readonly rig = 'host';
+  private unflushed = { lost: 0, kept: 0 };
+
+  constructor(
+    private readonly targets: readonly Target[],
+    private readonly options: HostOptions,
+    private readonly commits: number,
+  ) {}
+
+  async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
+    const deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
+    const note = (text: string): void => context.emit({ type: 'note', level: 'info', text });
+    const machine = new Machine(this.options, note);
+    const folder = mkdtempSync(path.join(context.workFolder, 'host-'));
+    try {
+      const { facts } = await machine.up();
+      note(describe(machine.name, facts));
+      const targets = this.start(context, facts);
+      return await this.torture({ context, machine, facts, targets, folder }, deadline, budget, firstIndex);
+    } finally {
+      await this.tidy(machine);
+      machine.leave();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Announces the targets; leaves out by name what cannot be done there. */
+  private start(context: CampaignContext, facts: HostFacts): Target[] {
+    return this.targets.filter((target) => {
+      const why = whyNotThere(target, facts);
+      if (why !== null) {
+        context.emit({ type: 'skipped', what: `${target.id} under power-command`, ...why });
+        return false;
+      }
+      context.emit({
+        type: 'target-started',
+        target: { ...summarize(target, this.fault, this.rig), fs: facts.mount.fs },
+      });
+      return true;
+    });
+  }
+
+  private async torture(
+    on: { context: CampaignContext; machine: Machine; facts: HostFacts; targets: Target[]; folder: string },
+    deadline: number,
+    budget: Budget,
+    firstIndex: number,
+  ): Promise<number> {
+    const { context, machine, facts, targets, folder } = on;
+    const last = budget.trials === null ? Infinity : firstIndex + budget.trials;
+    const { fs } = facts.mount;
+    let index = firstIndex;
+    let inVain = 0;
+    while (index < last && performance.now() < deadline && !context.stopping()) {
+      const open = targets.filter((target) => !this.settled(context, target, fs));
+      if (open.length === 0) break;
+      const target = targets[index % targets.length];
+      const { shard, done } = context;
+      const mine = index % shard.of === shard.index - 1 && !done.has(index);
+      if (target === undefined || !mine || !open.includes(target)) {
+        index++;
+        continue;
+      }
+      const outcome = await this.trial(context, machine, target, index, fs, folder);
+      index++;
+      inVain = outcome.judgement.verdict === 'not-measured' ? inVain + 1 : 0;
+      if (outcome.failure !== null) throw outcome.failure;
+      if (inVain >= patience) {
+        throw new HostError(
+          'unfit',
+          `${inVain} trials in a row measured nothing: ${outcome.judgement.reason ?? ''}`,
+          'see docs/real-machines.md; go on by `run --resume` when it is mended',
+        );
+      }
+    }
+    this.end(context, targets, fs);
+    return index;
+  }
+
+  private settled(context: CampaignContext, target: Target, fs: string): boolean {
+    const { counts } = context.tally.of(target.id, this.fault, this.rig, fs);
+    const violated = violationsIn(counts) > 0;
+    if (target.expect === 'caught' && (violated || counts.held >= controlTrials)) return true;
+    return counts['not-measured'] >= hopeless && counts.held === 0 && !violated;
+  }
+
+  private async trial(
+    context: CampaignContext,
+    machine: Machine,
+    target: Target,
+    index: number,
+    fs: string,
+    folder: string,
+  ): Promise<HostOutcome> {
+    const seed = trialSeed(context.seed, index);
+    const plan = drawPowerCut(seed);
+    const root = path.posix.join(this.options.remoteDir, 'plugpull');
+    const outcome = await runHostTrial(machine, root, { target, seed, plan, commits: this.commits });
+    const { judgement, acked, millis } = outcome;
+    if (outcome.unflushedLost !== null) this.unflushed[outcome.unflushedLost ? 'lost' : 'kept']++;
+    const ended: TrialEnded = {
+      type: 'trial',
+      index,
+      target: target.id,
+      fault: this.fault,
+      rig: this.rig,
+      fs,
+      seed,
+      plan,
+      verdict: judgement.verdict,
+      ...(judgement.reason === undefined ? {} : { reason: judgement.reason }),
+      acked,
+      recovered: judgement.recovered,
+      millis: {
+        run: Math.round(millis.run),
+        recover: Math.round(millis.recover),
+        total: Math.round(millis.total),
+      },
+    };
+    context.emit(ended);
+    if (isViolation(ended.verdict)) {
+      const { verdict } = ended;
+      const { kernel, afterCrash } = await this.evidence(
+        machine,
+        outcome,
+        path.join(folder, `trial-${index}`),
+      );
+      context.addFinding({
+        trial: index,
+        target,
+        fault: this.fault,
+        rig: this.rig,
+        fs,
+        verdict,
+        seed,
+        plan,
+        acked,
+        recovered: judgement.recovered,
+        explanation: `${verdict}: the power was cut on ${machine.name}; ${judgement.reason ?? ''}`,
+        afterCrash,
+        logs: {
+          run: outcome.logs.run,
+          check: outcome.logs.checks.join('\n'),
+          power: outcome.logs.power,
+          kernel,
+        },
+      });
+    }
+    return outcome;
+  }
+
+  /** What the cut left, and what the kernel said; as far as the machine still gives it. */
+  private async evidence(
+    machine: Machine,
+    outcome: HostOutcome,
+    folder: string,
+  ): Promise<{ kernel: string; afterCrash: string | null }> {
+    let kernel = '';
+    try {
+      const { agent, connection } = await machine.up();
+      kernel = (await agent.call('kernelLog', {})).text;
+      if (outcome.afterCrash === null) return { kernel, afterCrash: null };
+      const packed = await connection.exec(shell(`tar -C ${quote(outcome.afterCrash)} -czSf - .`), {
+        timeoutMillis: 5 * 60_000,
+        maxBytes: evidenceBytes,
+      });
+      mkdirSync(folder);
+      await execa('tar', ['-xzf', '-', '-C', folder, '--no-same-owner'], { input: packed.stdout });
+      return { kernel, afterCrash: folder };
+    } catch (error) {
+      return { kernel: `${kernel}\nthe rest is missing: ${(error as Error).message}`, afterCrash: null };
+    }
+  }
+
+  private end(context: CampaignContext, targets: Target[], fs: string): void {
+    const { lost, kept } = this.unflushed;
+    const cuts = lost + kept;
+    if (cuts > 0) {
+      const blind = lost === 0 && cuts >= enoughCuts;
+      context.emit({
+        type: 'note',
+        level: blind ? 'warning' : 'info',
+        text:
+          `a file that nobody had flushed was gone after ${lost} of ${cuts} cuts` +
+          (blind ? ': does the power command really cut the power, or does it shut the machine down?' : ''),
+      });
+    }
+    for (const target of targets) {
+      const { counts } = context.tally.of(target.id, this.fault, this.rig, fs);
+      context.emit({
+        type: 'target-ended',
+        target: target.id,
+        fault: this.fault,
+        rig: this.rig,
+        fs,
+        counts,
+      });
+    }
+  }
+
+  /** Leaves nothing of the targets behind, where the machine can still be reached. */
+  private async tidy(machine: Machine): Promise<void> {
+    const session = machine.current;
+    if (session === null) return;
+    const root = path.posix.join(this.options.remoteDir, 'plugpull');
+    await session.connection.exec(shell(`rm -rf ${quote(root)}`)).catch(() => undefined);
+  }
+}
+
+function whyNotThere(target: Target, facts: HostFacts): { reason: string; remedy?: string } | null {
+  if (target.kind === 'command') return null;
+  if (target.needsReflink && !canClone(facts)) {
+    return { reason: `${facts.mount.fs} cannot clone files`, remedy: 'try it on xfs or btrfs' };
+  }
+  if (target.workloadModule !== undefined) {
+    return { reason: 'a workload module of your own cannot be brought to a machine' };
+  }
+  return null;
+}
+
+function describe(name: string, { kernel, machine, distribution, mount }: HostFacts): string {
+  const system = distribution === '' ? '' : `, ${distribution}`;
+  return `${name}: ${machine}, kernel ${kernel}${system}; ${mount.fs} on ${mount.source} (${mount.options})`;
+}

@@ -1,0 +1,237 @@
+/** A connection to a real machine over ssh: commands, and channels that an agent speaks over. */
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import ssh2, { type AnyAuthMethod, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
+import { addressText, type HostAddress } from './address.js';
+import { HostError } from './error.js';
+import { KnownHosts } from './known-hosts.js';
+
+export interface ConnectOptions {
+  address: HostAddress;
+  login: AnyAuthMethod[];
+  /** File of known hosts. */
+  knownHosts: string;
+  /** For the whole way to a login. */
+  timeoutMillis: number;
+}
+
+export interface ExecOptions {
+  timeoutMillis?: number;
+  /** Most bytes of stdout; a command that says more is refused. The end of stderr is kept. */
+  maxBytes?: number;
+  /** Its stdin; empty if left out. */
+  input?: Readable;
+}
+
+export interface Executed {
+  exit: number | null;
+  signal: string | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+/** How a channel's program ended, where the machine told; nulls: the channel just closed, as when power fails. */
+export interface ChannelEnd {
+  exit: number | null;
+  signal: string | null;
+}
+
+const execMillis = 60_000;
+const execBytes = 4 * 1024 ** 2;
+const stderrBytes = 16 * 1024;
+/** A dead connection is found out within interval × count; a slow machine must not look dead. */
+const keepaliveMillis = 5000;
+const keepaliveCount = 6;
+
+/** Key types of known hosts, and the algorithms that prove such a key. */
+const algorithmsOf: Record<string, ServerHostKeyAlgorithm[]> = {
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+};
+const hostKeyAlgorithms: ServerHostKeyAlgorithm[] = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+];
+
+export class HostConnection {
+  /** Settles once nothing more can be done over it, with the reason. */
+  readonly lost: Promise<HostError>;
+
+  private constructor(
+    private readonly client: ssh2.Client,
+    readonly name: string,
+    state: { error: Error | null },
+  ) {
+    this.lost = once(client, 'close').then(
+      () =>
+        new HostError(
+          'lost',
+          `the connection to ${name} was lost${state.error === null ? '' : `: ${state.error.message}`}`,
+        ),
+    );
+  }
+
+  /** Logs in. Rejects with a HostError, or an UnavailableError that tells of the host key. */
+  static async connect(options: ConnectOptions): Promise<HostConnection> {
+    const { address, login } = options;
+    const { host, port, user } = address;
+    const name = addressText(address);
+    const known = KnownHosts.read(options.knownHosts, host, port);
+    const client = new ssh2.Client();
+    const state: { error: Error | null; objection: HostError | null } = { error: null, objection: null };
+    const ready = new Promise<void>((resolve, reject) => {
+      client.on('error', (error) => {
+        state.error = error;
+        reject(error);
+      });
+      client.on('ready', resolve);
+      client.on('close', () => reject(state.error ?? new Error('the connection was closed')));
+    });
+    const timer = setTimeout(() => client.destroy(), options.timeoutMillis);
+    try {
+      client.connect({
+        host,
+        port,
+        username: user,
+        readyTimeout: options.timeoutMillis,
+        keepaliveInterval: keepaliveMillis,
+        keepaliveCountMax: keepaliveCount,
+        authHandler: login,
+        algorithms: { serverHostKey: preferred(known.types) },
+        hostVerifier: (key: Buffer) => {
+          state.objection = known.objection(key);
+          return state.objection === null;
+        },
+      });
+      await ready;
+    } catch (error) {
+      client.destroy();
+      throw state.objection ?? explain(error as Error & { level?: string }, address);
+    } finally {
+      clearTimeout(timer);
+    }
+    return new HostConnection(client, name, state);
+  }
+
+  /** Runs a command by the user's shell there. Its exit is the caller's business; rejects where it could not run to its end. */
+  async exec(command: string, options: ExecOptions = {}): Promise<Executed> {
+    const { timeoutMillis = execMillis, maxBytes = execBytes, input } = options;
+    const opened = await this.open(command);
+    const { channel } = opened;
+    const out: Buffer[] = [];
+    let bytes = 0;
+    const refusal: { error: HostError | null } = { error: null };
+    const refuse = (why: string): void => {
+      refusal.error ??= new HostError('refused', `${this.name}: ${why}: ${command.slice(0, 200)}`);
+      channel.destroy();
+      channel.close();
+    };
+    channel.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) refuse(`a command said more than ${maxBytes} bytes`);
+      else out.push(chunk);
+    });
+    const timer = setTimeout(
+      () => refuse(`a command was not done within ${timeoutMillis / 1000} s`),
+      timeoutMillis,
+    );
+    try {
+      if (input === undefined) channel.end();
+      else input.pipe(channel);
+      const end = await Promise.race([opened.ended, this.lost]);
+      if (refusal.error !== null) throw refusal.error;
+      if (end instanceof HostError) throw end;
+      return { ...end, stdout: Buffer.concat(out), stderr: opened.stderr() };
+    } finally {
+      clearTimeout(timer);
+      input?.unpipe(channel);
+    }
+  }
+
+  /** The same, for commands that must succeed; gives their stdout. */
+  async must(command: string, what: string, options: ExecOptions = {}): Promise<string> {
+    const { exit, signal, stdout, stderr } = await this.exec(command, options);
+    if (exit === 0) return stdout.toString('utf8');
+    const said = lastWords(stderr === '' ? stdout.toString('utf8') : stderr);
+    const how = signal === null ? `exit ${exit ?? '?'}` : `signal ${signal}`;
+    throw new HostError('refused', `${this.name}: ${what} (${how})${said === '' ? '' : `: ${said}`}`);
+  }
+
+  /** Starts a program and leaves its stdin and stdout to the caller, who must read. */
+  async open(
+    command: string,
+  ): Promise<{ channel: ClientChannel; ended: Promise<ChannelEnd>; stderr: () => string }> {
+    const channel = await new Promise<ClientChannel>((resolve, reject) => {
+      void this.lost.then(reject);
+      const fail = (error: Error): void =>
+        reject(new HostError('lost', `${this.name}: cannot run a command: ${error.message}`));
+      try {
+        this.client.exec(command, (error, opened) => (error ? fail(error) : resolve(opened)));
+      } catch (error) {
+        fail(error as Error);
+      }
+    });
+    const end: ChannelEnd = { exit: null, signal: null };
+    let errors = '';
+    channel.stderr.setEncoding('utf8');
+    channel.stderr.on('data', (text: string) => {
+      errors = (errors + text).slice(-stderrBytes);
+    });
+    channel.on('exit', (code: number | null, signal?: string) => {
+      end.exit = code;
+      end.signal = signal ?? null;
+    });
+    // Its own errors come with the connection's end, which is told by `lost`.
+    channel.on('error', () => undefined);
+    const ended = new Promise<ChannelEnd>((resolve) => channel.once('close', () => resolve(end)));
+    return { channel, ended, stderr: () => errors };
+  }
+
+  /** Ends it at once: the machine may not be there any more to say farewell. */
+  close(): void {
+    this.client.destroy();
+  }
+}
+
+/** Algorithms for the key types that are known first, so that a machine with several keys shows one of those. */
+function preferred(types: string[]): ServerHostKeyAlgorithm[] {
+  const first = types.flatMap(
+    (type) => algorithmsOf[type] ?? hostKeyAlgorithms.filter((algorithm) => algorithm === type),
+  );
+  return [...first, ...hostKeyAlgorithms.filter((algorithm) => !first.includes(algorithm))];
+}
+
+function explain(error: Error & { level?: string }, address: HostAddress): HostError {
+  const name = addressText(address);
+  switch (error.level) {
+    case 'client-authentication':
+      return new HostError(
+        'login',
+        `${name} does not accept the key: permission denied`,
+        `try: ssh ${address.port === 22 ? '' : `-p ${address.port} `}${address.user}@${address.host} true`,
+      );
+    case 'agent':
+      return new HostError('login', `the ssh agent gave no key: ${error.message}`, 'try: ssh-add -l');
+    case 'protocol':
+    case 'handshake':
+      return new HostError('unreachable', `${name} speaks no ssh that we understand: ${error.message}`);
+    default:
+      return new HostError(
+        'unreachable',
+        `${name} cannot be reached: ${error.message}`,
+        'is it switched on, and is its ssh server running?',
+      );
+  }
+}
+
+export function lastWords(text: string): string {
+  return text.trim().split('\n').slice(-3).join(' ').slice(-400);
+}
+
+/** A word for a POSIX shell. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

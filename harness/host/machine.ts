@@ -1,0 +1,162 @@
+/** A real machine while it is tortured: connected, its agent running; gone when power is cut; back after a boot. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AgentClient, AgentError } from '../guest/client.js';
+import { addressText } from './address.js';
+import { type ChannelEnd, HostConnection, lastWords } from './connection.js';
+import { HostError } from './error.js';
+import { type HostFacts, readFacts, sameMount, unfit } from './facts.js';
+import { findInstalled, install, type Installed } from './install.js';
+import type { HostOptions } from './options.js';
+
+const connectMillis = 15_000;
+const againMillis = 500;
+/** A slow board needs its time to start node. */
+const agentMillis = 90_000;
+
+/** The machine while it is up. */
+export interface Session {
+  connection: HostConnection;
+  facts: HostFacts;
+  agent: AgentClient;
+  /** How the agent ended, once its channel is closed. */
+  agentEnd: Promise<ChannelEnd>;
+}
+
+export class Machine {
+  readonly name: string;
+  private session: Session | null = null;
+  private mountBefore: HostFacts['mount'] | null = null;
+
+  constructor(
+    readonly options: HostOptions,
+    private readonly progress: (text: string) => void,
+  ) {
+    this.name = addressText(options.address);
+  }
+
+  /** The connection that there is. */
+  get current(): Session | null {
+    return this.session;
+  }
+
+  /** The machine as it is; connects where it is not connected. Rejects with a HostError. */
+  async up(): Promise<Session> {
+    if (this.session !== null) return this.session;
+    const connection = await this.connect(connectMillis);
+    return await this.begin(connection);
+  }
+
+  /** The machine after power came back: waits for its login and its folder, bounded. */
+  async upAgain(): Promise<Session> {
+    const deadline = performance.now() + this.options.bootMillis;
+    const connection = await this.waitForLogin(deadline);
+    return await this.begin(connection, deadline);
+  }
+
+  /** Leaves it, at once; what the agent has under way there ends. */
+  leave(): void {
+    this.session?.agent.close();
+    this.session?.connection.close();
+    this.session = null;
+  }
+
+  private async connect(timeoutMillis: number): Promise<HostConnection> {
+    const { address, login, knownHosts } = this.options;
+    return await HostConnection.connect({ address, login, knownHosts, timeoutMillis });
+  }
+
+  private async waitForLogin(deadline: number): Promise<HostConnection> {
+    for (;;) {
+      const left = deadline - performance.now();
+      try {
+        return await this.connect(Math.max(1000, Math.min(connectMillis, left)));
+      } catch (error) {
+        // A booting machine refuses logins for a while; another host key will not change by itself.
+        if (!(error instanceof HostError) || error.kind === 'key') throw error;
+        if (performance.now() + againMillis < deadline) {
+          await sleep(againMillis);
+          continue;
+        }
+        throw new HostError(
+          'unreachable',
+          `${this.name} did not come back within ${this.options.bootMillis / 1000} s: ${error.message}`,
+          this.options.powerOn === null
+            ? 'does it start by itself when power returns? Else name a command by --power-on; more time: --boot-timeout'
+            : 'see to the machine and its --power-on command; more time: --boot-timeout',
+        );
+      }
+    }
+  }
+
+  private async begin(connection: HostConnection, deadline?: number): Promise<Session> {
+    try {
+      const { afterBoot } = this.options;
+      if (afterBoot !== null) await connection.must(afterBoot, 'the --after-boot command failed');
+      const facts = await this.look(connection, deadline);
+      // Looked at after each boot: what was copied may not have survived.
+      const installed = await this.install(connection, facts);
+      this.session = { connection, facts, ...(await this.startAgent(connection, facts, installed)) };
+      return this.session;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** Waits for the folder, which may be mounted later than logins are let in. */
+  private async look(connection: HostConnection, deadline = 0): Promise<HostFacts> {
+    const { remoteDir } = this.options;
+    for (;;) {
+      const { facts, folder } = await readFacts(connection, remoteDir);
+      const refusal = unfit(this.name, remoteDir, folder, facts);
+      const before = this.mountBefore;
+      const other = before !== null && !sameMount(before, facts.mount);
+      if (refusal === null && !other) {
+        this.mountBefore = facts.mount;
+        return facts;
+      }
+      if (performance.now() + againMillis < deadline) {
+        await sleep(againMillis);
+        continue;
+      }
+      if (before === null || !other) throw refusal ?? new Error('unreachable');
+      throw new HostError(
+        'unfit',
+        `${this.name} came back, but ${remoteDir} does not: it was ${before.fs} on ${before.point}, now there is ${facts.mount.fs} on ${facts.mount.point}`,
+        'does the machine mount it at boot (/etc/fstab)? Else mount it by --after-boot; or the file system did not survive',
+      );
+    }
+  }
+
+  private async install(connection: HostConnection, facts: HostFacts): Promise<Installed> {
+    const { remotePlugpull, remoteTools } = this.options;
+    return remotePlugpull === null
+      ? await install(connection, facts, remoteTools, this.progress)
+      : await findInstalled(connection, remotePlugpull);
+  }
+
+  private async startAgent(
+    connection: HostConnection,
+    facts: HostFacts,
+    installed: Installed,
+  ): Promise<Pick<Session, 'agent' | 'agentEnd'>> {
+    const { command } = installed;
+    const opened = await connection.open(command);
+    const agent = new AgentClient(opened.channel, `the agent on ${this.name}`);
+    try {
+      await agent.hello({ timeoutMillis: agentMillis });
+      return { agent, agentEnd: opened.ended };
+    } catch (error) {
+      agent.close();
+      if (!(error instanceof AgentError)) throw error;
+      const said = lastWords(opened.stderr());
+      throw new HostError(
+        'unfit',
+        `${error.message}${said === '' ? '' : `: ${said}`}`,
+        said.includes('GLIBC')
+          ? `its C library (${facts.libc}) is too old for what runs here: build plugpull on the machine itself, and name it by --remote-plugpull`
+          : `try there: ${command}`,
+      );
+    }
+  }
+}
