@@ -35,6 +35,8 @@ export interface TraceIndex {
   flushes: number;
   /** Newest commit acked at the end. */
   acked: number;
+  /** The workload said that it had ended: nothing was in flight at the end. */
+  done: boolean;
   tornBytes: number;
 }
 
@@ -57,6 +59,7 @@ export class IndexReader {
     operations: 0,
     flushes: 0,
     acked: -1,
+    done: false,
     tornBytes: 0,
   };
   private readonly operations = new Map<number, Operation>();
@@ -113,6 +116,8 @@ export class IndexReader {
       if (this.epoch !== null) this.epoch.hasAck = true;
     } else if (text.startsWith('s ')) {
       this.step = text.slice(text.indexOf(' ', 2) + 1);
+    } else if (text.startsWith('done ')) {
+      this.index.done = true;
     }
   }
 
