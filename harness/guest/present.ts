@@ -1,0 +1,94 @@
+/** Crash states of a recorded disk, shown to the agent's kernel. */
+import { execa } from 'execa';
+import path from 'node:path';
+import { createChecker } from '../disk/checker.js';
+import { parseFileSystem } from '../disk/file-systems.js';
+import { Presenter } from '../disk/presenter.js';
+import type { SubjectCheck } from '../subjects/subject.js';
+import { object, type Params, ParamsError, path as pathOf, text, texts, whole } from './params.js';
+import { targetOf } from './work.js';
+
+export class Present {
+  private presenter: Presenter | null = null;
+
+  async present(params: Params): Promise<null> {
+    await this.end();
+    const folder = pathOf(params, 'folder');
+    const unit = whole(params, 'unit');
+    if (unit !== 512 && unit !== 4096) throw new ParamsError('unit: 512 or 4096 is needed');
+    const base = await fileOf(object(params.base, 'base'), path.join(folder, 'base'));
+    const trace = await fileOf(object(params.trace, 'trace'), path.join(folder, 'trace'));
+    const checker = createChecker(targetOf(params), whole(params, 'seed'), folder);
+    const fs = parseFileSystem(text(params, 'fs'));
+    try {
+      const shown = { base, trace, fs, maps: [], acked: 0, log: '', trouble: null, millis: 0 };
+      this.presenter = await Presenter.start(shown, checker, folder, unit);
+    } catch (error) {
+      await checker.close();
+      throw error;
+    }
+    return null;
+  }
+
+  digests(params: Params): Promise<string[]> {
+    return this.shown().digests(whole(params, 'epoch'), texts(params, 'choices').map(choicesOf));
+  }
+
+  try(params: Params): Promise<SubjectCheck[]> {
+    const acked = Number(params.acked);
+    return this.shown().check(stateOf(params), acked, whole(params, 'times'));
+  }
+
+  async save(params: Params): Promise<null> {
+    await this.shown().save(stateOf(params), pathOf(params, 'file'));
+    return null;
+  }
+
+  async refresh(): Promise<null> {
+    await this.shown().refresh();
+    return null;
+  }
+
+  async end(): Promise<null> {
+    const presenter = this.presenter;
+    this.presenter = null;
+    await presenter?.close();
+    return null;
+  }
+
+  private shown(): Presenter {
+    if (this.presenter === null) throw new ParamsError('nothing is presented');
+    return this.presenter;
+  }
+}
+
+function stateOf(params: Params): { epoch: number; choices: string } {
+  return { epoch: whole(params, 'epoch'), choices: choicesOf(text(params, 'choices')) };
+}
+
+function choicesOf(choices: string): string {
+  if (choices === '' || /\s/.test(choices)) throw new ParamsError('choices: one word is needed');
+  return choices;
+}
+
+/** The file itself, or what a block device begins with as a file. */
+async function fileOf(from: Params, copy: string): Promise<string> {
+  const file = pathOf(from, 'path');
+  if (from.bytes === undefined) return file;
+  const bytes = whole(from, 'bytes');
+  await execa(
+    'dd',
+    [
+      `if=${file}`,
+      `of=${copy}`,
+      'bs=64K',
+      `count=${bytes}`,
+      'iflag=count_bytes,fullblock',
+      'conv=sparse',
+      'status=none',
+    ],
+    { timeout: 120_000 },
+  );
+  await execa('truncate', ['--size', String(bytes), copy], { timeout: 10_000 });
+  return copy;
+}

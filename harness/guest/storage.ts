@@ -1,0 +1,78 @@
+/** File systems on the agent's block devices. */
+import { execa } from 'execa';
+import { mkdirSync } from 'node:fs';
+import { makeFileSystem, parseFileSystem } from '../disk/file-systems.js';
+import { LineProcess } from '../disk/line-process.js';
+import { type Params, path, text, whole } from './params.js';
+
+export class Storage {
+  private hand: Promise<LineProcess> | null = null;
+
+  /** Starts the process that mounts. */
+  async warm(): Promise<void> {
+    await this.mounter();
+  }
+
+  async makeFs(params: Params): Promise<null> {
+    await makeFileSystem(parseFileSystem(text(params, 'fs')), path(params, 'device'), whole(params, 'bytes'));
+    return null;
+  }
+
+  async mount(params: Params): Promise<{ error: string | null }> {
+    const fs = parseFileSystem(text(params, 'fs'));
+    const dir = path(params, 'dir');
+    mkdirSync(dir, { recursive: true });
+    const options = fs.options === '' ? '-' : fs.options;
+    const hand = await this.mounter();
+    try {
+      await hand.ask(`mount ${path(params, 'device')} ${dir} ${fs.type} ${options}`);
+      return { error: null };
+    } catch (error) {
+      if (hand.pid === undefined) throw error;
+      return { error: (error as Error).message };
+    }
+  }
+
+  async unmount(params: Params): Promise<null> {
+    await (await this.mounter()).ask(`unmount ${path(params, 'dir')}`);
+    return null;
+  }
+
+  async freeze(params: Params): Promise<null> {
+    await (await this.mounter()).ask(`freeze ${path(params, 'dir')}`);
+    return null;
+  }
+
+  async repair(params: Params): Promise<{ log: string }> {
+    const fs = parseFileSystem(text(params, 'fs'));
+    const device = path(params, 'device');
+    const said: string[] = [];
+    for (const [program = '', ...args] of fs.repair) {
+      const done = await execa(program, [...args, device], {
+        reject: false,
+        all: true,
+        timeout: 60_000,
+        maxBuffer: 64 * 1024,
+        env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
+      });
+      const how =
+        done.exitCode === undefined ? (done.shortMessage ?? 'it did not end') : `exit ${done.exitCode}`;
+      said.push(`$ ${program} ${args.join(' ')}: ${how}\n${done.all}`);
+      if (done.exitCode === 0) break;
+    }
+    return { log: said.join('\n').slice(-32 * 1024) };
+  }
+
+  async close(): Promise<void> {
+    await (await this.hand?.catch(() => null))?.close();
+    this.hand = null;
+  }
+
+  private mounter(): Promise<LineProcess> {
+    this.hand ??= LineProcess.start('hand').catch((error: unknown) => {
+      this.hand = null;
+      throw error;
+    });
+    return this.hand;
+  }
+}
