@@ -18,6 +18,8 @@ optional=(
   "e2fsprogs:/usr/sbin/mkfs.ext4"
   "btrfs-progs:/usr/bin/mkfs.btrfs"
   "fuse3:/usr/bin/fusermount3"
+  "user-mode-linux:/usr/bin/linux.uml"
+  "kmod:/usr/sbin/insmod"
   "libsqlite3-dev:/usr/include/sqlite3.h"
   "libgdbm-dev:/usr/include/gdbm.h"
   "liblmdb-dev:/usr/include/lmdb.h"

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { native } from '../../native/index.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
+import { userModeLinux, whyNoUml } from '../rigs/uml.js';
 import { guardPath } from '../subjects/guard.js';
 
 export interface Finding {
@@ -28,7 +29,7 @@ const programs = [
 
 export async function diagnose(): Promise<Finding[]> {
   const findings: Finding[] = [nativeCore(), guard(), user()];
-  findings.push(...programs.map(programFinding), ...kernel(), reflink());
+  findings.push(...programs.map(programFinding), ...kernel(), uml(), reflink());
   return Promise.resolve(findings);
 }
 
@@ -49,8 +50,9 @@ function user(): Finding {
   return {
     state: 'optional',
     what: 'user',
-    detail: 'ordinary user: no images can be mounted',
-    remedy: 'as root, backend snap and rig disk work without further ado',
+    detail: 'ordinary user: no images can be mounted by the running kernel',
+    remedy:
+      'as root, backend snap and rig disk work without further ado; rig disk also inside user-mode Linux',
   };
 }
 
@@ -91,6 +93,17 @@ function device(file: string, needed: string, remedy: string): Finding {
     const code = (error as NodeJS.ErrnoException).code ?? 'error';
     return { state: 'optional', what: file, detail: `${code}; needed for ${needed}`, remedy };
   }
+}
+
+function uml(): Finding {
+  const what = 'user-mode Linux';
+  const there = userModeLinux();
+  if (there !== null) {
+    const { release } = there;
+    return { state: 'ok', what, detail: `kernel ${release}: rig disk needs neither root nor devices` };
+  }
+  const { reason, remedy } = whyNoUml() ?? { reason: 'not there', remedy: '' };
+  return { state: 'optional', what, detail: `${reason}; needed for rig disk without root`, remedy };
 }
 
 function reflink(): Finding {

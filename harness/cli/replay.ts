@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import { UsageError } from '../core/errors.js';
+import { UnavailableError, UsageError } from '../core/errors.js';
 import { exitCodeOf } from '../core/exit-codes.js';
 import { deriveSeed } from '../core/seed.js';
 import { promiseOf } from '../core/target.js';
@@ -12,6 +12,7 @@ import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
 import { readDiskBundle, replayDiskState } from '../disk/bundle.js';
 import { modelStateOf, replayModelState } from '../explore/model-replay.js';
+import { whyNoDisk } from '../rigs/disk.js';
 import { FolderRig } from '../rigs/folder.js';
 import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
@@ -20,6 +21,8 @@ import { loadFinding, type FindingRecord, type StoredFinding } from '../store/fi
 import { createSubject } from '../subjects/create.js';
 import { Zygote } from '../subjects/zygote.js';
 import { recheck, runTrial, type TrialOptions } from '../trial/trial.js';
+import { prefersUml } from '../uml/choose.js';
+import { replayInUml } from '../uml/replay.js';
 import { positiveInteger } from './options.js';
 import { againInPrivateMounts, canEnterPrivateMounts } from './private-mounts.js';
 
@@ -27,6 +30,7 @@ interface ReplayFlags {
   crash?: boolean;
   attempts: number;
   json?: boolean;
+  uml?: boolean;
 }
 
 export function replayCommand(): Command {
@@ -37,6 +41,8 @@ export function replayCommand(): Command {
     .argument('<finding>', 'folder of a finding, as its report names it')
     .option('--crash', 'run the workload and crash it again, instead of checking the stored files')
     .option('--attempts <n>', 'how often a crash at a random moment is tried again', positiveInteger, 50)
+    .option('--uml', 'mount a disk inside user-mode Linux (default: where it cannot be mounted otherwise)')
+    .option('--no-uml', 'never use user-mode Linux')
     .option('--json', 'print one JSON object')
     .action(async (folder: string, flags: ReplayFlags) => {
       process.exitCode = await replay(folder, flags);
@@ -55,10 +61,11 @@ async function replay(folder: string, flags: ReplayFlags): Promise<number> {
       await zygote.close();
     }
   }
-  const bundle = diskBundleOf(folder, flags);
-  if (bundle !== null) {
-    if (canEnterPrivateMounts()) return againInPrivateMounts();
-    const judgement = await replayDiskState(bundle);
+  const disk = diskBundleOf(folder, flags);
+  if (disk !== null) {
+    const { file, bundle } = disk;
+    if (flags.uml !== true && canEnterPrivateMounts()) return againInPrivateMounts();
+    const judgement = await (prefersUml(flags.uml) ? replayInUml(file) : replayDiskState(bundle));
     tell(bundle.manifest, judgement, 1, flags);
     return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
   }
@@ -82,14 +89,24 @@ async function replay(folder: string, flags: ReplayFlags): Promise<number> {
   }
 }
 
-/** The crash state of a real disk, if that is what is named: a bundle, or the folder of a finding that has one. */
-function diskBundleOf(name: string, flags: ReplayFlags): ReturnType<typeof readDiskBundle> {
+/**
+ * The crash state of a real disk, if that is what is named: a bundle, or the folder of a finding that has one. Where no
+ * disk can be mounted, the files of such a folder are what is left to check.
+ */
+function diskBundleOf(
+  name: string,
+  flags: ReplayFlags,
+): { file: string; bundle: NonNullable<ReturnType<typeof readDiskBundle>> } | null {
   if (flags.crash === true) return null;
-  const file = statSync(name, { throwIfNoEntry: false })?.isDirectory()
-    ? path.join(name, 'bundle.plugpull')
-    : name;
-  if (!existsSync(file) || process.getuid?.() !== 0) return null;
-  return readDiskBundle(file);
+  const inFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+  const file = inFolder ? path.join(name, 'bundle.plugpull') : name;
+  if (!existsSync(file)) return null;
+  const bundle = readDiskBundle(file);
+  if (bundle === null) return null;
+  const lacking = process.getuid?.() === 0 || prefersUml(flags.uml) ? null : whyNoDisk();
+  if (lacking === null) return { file, bundle };
+  if (inFolder && flags.uml === undefined) return null;
+  throw new UnavailableError(lacking.reason, lacking.remedy);
 }
 
 async function again(

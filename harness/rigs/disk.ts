@@ -19,7 +19,8 @@ export function whyNoDiskHere(): Lack | null {
   if (process.getuid?.() !== 0) {
     return {
       reason: 'rig disk mounts file systems, which needs root',
-      remedy: 'run as root; rig model needs nothing',
+      remedy:
+        'run as root, or install user-mode Linux: apt-get install user-mode-linux kmod; rig model needs nothing',
     };
   }
   if (!existsSync(path.join(projectRoot, 'build', 'Release', 'plugpull-disk'))) {
@@ -37,7 +38,7 @@ export function whyNoDiskHere(): Lack | null {
     } catch {
       return {
         reason: `rig disk needs ${device}`,
-        remedy: `modprobe ${module}, or give it to the container`,
+        remedy: `modprobe ${module}, or give it to the container, or install user-mode Linux: apt-get install user-mode-linux kmod`,
       };
     }
   }

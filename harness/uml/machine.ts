@@ -260,7 +260,7 @@ function commandLine(uml: UserModeLinux, folder: string, cpu: number | null): st
       'ro',
       'con=null',
       'con0=null,fd:1',
-      'loglevel=5',
+      'loglevel=4',
       'panic=-1',
       'devtmpfs.mount=0',
     ],
