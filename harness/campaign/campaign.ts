@@ -1,5 +1,5 @@
 /** A campaign: the trials that one command runs, all derived from one seed, written to one run directory. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { violationsIn } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
@@ -231,7 +231,9 @@ export class Campaign {
     let bundleInRun: string | null = null;
     if (bundle !== undefined && existsSync(bundle)) {
       bundleInRun = path.join(folder, 'bundle.plugpull');
-      renameSync(bundle, path.join(runFolder, bundleInRun));
+      // It may lie on another file system, where it cannot be renamed from.
+      copyFileSync(bundle, path.join(runFolder, bundleInRun));
+      rmSync(bundle);
     }
     const event: FindingEvent = {
       ...rest,
