@@ -13,7 +13,13 @@ export interface Disks {
   /** The data disk's block log. */
   log?: string;
   /** One for each of `extraDevices`; null: an empty one. */
-  extra: readonly (string | null)[];
+  extra: readonly (ExtraDisk | null)[];
+}
+
+export interface ExtraDisk {
+  file: string;
+  /** An empty qcow2 image as long as the disk, laid over the file, which may be shorter. */
+  empty: string;
 }
 
 export interface Kernel {
@@ -57,7 +63,7 @@ export function machineArguments(spec: MachineSpec): string[] {
     ...readOnlyDisk('root', disks.root),
     ...readOnlyDisk('payload', disks.payload),
     ...dataDisk(disks),
-    ...disks.extra.flatMap((file, i) => readOnlyDisk(`extra${i}`, file, config.extraBytes)),
+    ...disks.extra.flatMap((extra, i) => extraDisk(`extra${i}`, extra, config.extraBytes)),
     ...network(spec.sshPort),
     ...(boot === null
       ? ['-incoming', 'defer']
@@ -72,14 +78,28 @@ function port(id: string, fd: number, name: string): string[] {
   ];
 }
 
-/** A disk that several machines may have at once. Without a file it reads as zeros. */
-function readOnlyDisk(id: string, file: string | null, bytes?: number): string[] {
-  if (file === null && bytes === undefined) return [];
-  const node =
-    file === null
-      ? `driver=null-co,node-name=${id},read-only=on,read-zeroes=on,size=${bytes}`
-      : `driver=raw,node-name=${id},read-only=on,file.driver=file,file.filename=${quote(file)},file.locking=off`;
-  return ['-blockdev', node, ...disk(id)];
+/** A disk that several machines may have at once. */
+function readOnlyDisk(id: string, file: string | null): string[] {
+  if (file === null) return [];
+  return ['-blockdev', `${rawFile(file)},node-name=${id}`, ...disk(id)];
+}
+
+function rawFile(file: string): string {
+  return `driver=raw,read-only=on,file.driver=file,file.filename=${quote(file)},file.locking=off`;
+}
+
+function extraDisk(id: string, extra: ExtraDisk | null, bytes: number): string[] {
+  if (extra === null) {
+    const zeros = `driver=null-co,node-name=${id},read-only=on,read-zeroes=on,size=${bytes}`;
+    return ['-blockdev', zeros, ...disk(id)];
+  }
+  const over = `driver=qcow2,node-name=${id},read-only=on,backing=${id}-file`;
+  const empty = `file.driver=file,file.filename=${quote(extra.empty)},file.locking=off`;
+  return [
+    ...['-blockdev', `${rawFile(extra.file)},node-name=${id}-file`],
+    ...['-blockdev', `${over},${empty}`],
+    ...disk(id),
+  ];
 }
 
 /**

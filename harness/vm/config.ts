@@ -7,9 +7,9 @@ export interface VmConfig {
   memoryMiB: number;
   cpus: number;
   accel: Accelerator;
-  /** Size of the data disk, the guest's /dev/disk/by-id/virtio-data (`dataDevice`); a file swapped in must have it. */
+  /** Bytes of the data disk (`dataDevice`); a file swapped in must have exactly these. */
   diskBytes: number;
-  /** Size of each of the two further disks, read-only to the guest (`extraDevices`); files swapped in are made as long. */
+  /** Bytes of each of the further disks (`extraDevices`), read-only to the guest; files swapped in may be shorter. */
   extraBytes: number;
 }
 
@@ -29,7 +29,9 @@ export function marksOffset(diskBytes: number): number {
   return diskBytes - marksBytes;
 }
 
-// The order on the PCI bus is the order of the letters; the first two hold the root file system and the payload.
-export const dataDevice = '/dev/vdc';
-export const extraDevices = ['/dev/vdd', '/dev/vde'] as const;
+export const dataDevice = '/dev/disk/by-id/virtio-plugpull-data';
+export const extraDevices = [
+  '/dev/disk/by-id/virtio-plugpull-extra0',
+  '/dev/disk/by-id/virtio-plugpull-extra1',
+] as const;
 export const maxExtraDisks = extraDevices.length;

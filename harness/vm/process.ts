@@ -171,7 +171,7 @@ export class QemuProcess {
   }
 
   private whyEnded(code: number | null, signal: string | null): VmError {
-    const how = signal === null ? `exit ${code ?? '?'}` : signal;
+    const how = signal ?? `exit ${code ?? '?'}`;
     const panic = /Kernel panic[^\r\n]*/.exec(this.console())?.[0];
     if (panic !== undefined) return this.error('panic', `the guest's kernel panicked: ${panic}`);
     const said = this.stderr().trim().split('\n').slice(-3).join('; ');
