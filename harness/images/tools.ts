@@ -1,0 +1,96 @@
+/** Programs that building needs, run under the guard: bounded, and gone with all they started when this process is. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { PlugpullError, UnavailableError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
+import { launchLocally } from '../subjects/guard.js';
+
+/** Debian packages of the programs that are used here. */
+const packages: Record<string, string> = {
+  mmdebstrap: 'mmdebstrap',
+  mksquashfs: 'squashfs-tools',
+  sqfstar: 'squashfs-tools',
+  'apt-get': 'apt',
+  'apt-cache': 'apt',
+  'dpkg-deb': 'dpkg',
+  bash: 'bash',
+  tar: 'tar',
+};
+
+export const toolPath = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+
+/** Full path of a program, or null where it is not installed. */
+export function findTool(name: string): string | null {
+  const folders = toolPath.split(':').filter((folder) => folder !== '');
+  return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file)) ?? null;
+}
+
+/** Throws UnavailableError, naming the packages, where one of these is not installed. */
+export function needTools(names: readonly string[]): void {
+  const missing = names.filter((name) => findTool(name) === null);
+  if (missing.length === 0) return;
+  const wanted = [...new Set(missing.map((name) => packages[name] ?? name))].join(' ');
+  throw new UnavailableError(
+    `building an image needs ${missing.join(', ')}`,
+    `apt-get install --no-install-recommends ${wanted}`,
+  );
+}
+
+export interface ToolOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** At most this long. Default: 5 minutes. */
+  millis?: number;
+  signal?: AbortSignal | undefined;
+  /** Told each line of stderr as it comes. */
+  onLine?: (line: string) => void;
+}
+
+const keptBytes = 4 * 1024 * 1024;
+const defaultMillis = 300_000;
+
+/** Runs a program and gives what it wrote to stdout (its last 4 MiB). Throws where it is missing or fails. */
+export async function runTool(argv: readonly string[], options: ToolOptions = {}): Promise<string> {
+  options.signal?.throwIfAborted();
+  const [name = ''] = argv;
+  if (!name.includes('/')) needTools([name]);
+  const millis = options.millis ?? defaultMillis;
+  const tool = await launchLocally({
+    argv: name.includes('/') ? argv : [findTool(name) ?? name, ...argv.slice(1)],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { ...process.env, PATH: toolPath, LC_ALL: 'C.UTF-8', ...options.env },
+    limits: { millis },
+  });
+  tool.stdin.end();
+  let stdout = '';
+  let stderr = '';
+  let line = '';
+  tool.stdout.setEncoding('utf8').on('data', (text: string) => (stdout = (stdout + text).slice(-keptBytes)));
+  tool.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-16_384);
+    const lines = (line + text).split(/[\r\n]+/);
+    line = (lines.pop() ?? '').slice(-1000);
+    for (const whole of lines) options.onLine?.(whole);
+  });
+  const stop = () => tool.kill();
+  options.signal?.addEventListener('abort', stop);
+  const report = await tool.ended.finally(() => options.signal?.removeEventListener('abort', stop));
+  options.signal?.throwIfAborted();
+  if (report.stopped !== null) {
+    throw new PlugpullError(`${name} took longer than ${millis / 1000} s`, exitCodes.ownFailure);
+  }
+  if (report.exit !== 0) throw new ToolError(name, report.exit, stderr);
+  return stdout;
+}
+
+/** A program failed. Its message has the last lines of its stderr. */
+export class ToolError extends PlugpullError {
+  constructor(
+    tool: string,
+    status: number | null,
+    readonly stderr: string,
+  ) {
+    const said = stderr.trim().split('\n').slice(-6).join('\n  ');
+    super(`${tool} failed (${status === null ? 'signal' : `exit ${status}`}): ${said}`, exitCodes.ownFailure);
+  }
+}
