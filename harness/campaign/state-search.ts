@@ -41,6 +41,8 @@ export interface StateSearchOptions {
   kernelLog: (millis: number, source: StateSource) => Promise<string>;
   /** The kernel of the guest that mounts the states; none: ours. */
   kernel?: string;
+  /** Further logs of every finding. */
+  logs?: Record<string, string>;
 }
 
 /** Findings of one target on one file system that are minimized and kept. */
@@ -133,6 +135,7 @@ export class StateSearch {
       explanation,
       afterCrash: existsSync(afterCrash) ? afterCrash : null,
       logs: {
+        ...this.options.logs,
         run: recording.log,
         copy: copied,
         repair,

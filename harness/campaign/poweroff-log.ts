@@ -1,0 +1,140 @@
+/** Many power cuts of one run in a guest: its block log is explored as rig `disk` explores its recordings. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { UnavailableError } from '../core/errors.js';
+import { createChecker } from '../disk/checker.js';
+import type { Explored } from '../disk/exploration.js';
+import { parseFileSystem } from '../disk/file-systems.js';
+import { kernelLog } from '../disk/kernel-log.js';
+import { Presenter } from '../disk/presenter.js';
+import type { StateSource } from '../disk/state-source.js';
+import { whyNoDisk } from '../rigs/disk.js';
+import { GuestSource } from '../poweroff/guest-source.js';
+import type { Guests } from '../poweroff/guests.js';
+import type { RecoverPlace } from '../poweroff/modes.js';
+import { labelOf, type PowerOffJob } from '../poweroff/order.js';
+import { recordInGuest, type LoggedRun } from '../poweroff/record.js';
+import type { CampaignContext } from './context.js';
+import { StateSearch } from './state-search.js';
+
+export interface LogOrder {
+  context: CampaignContext;
+  guests: Guests;
+  job: PowerOffJob;
+  index: number;
+  seed: number;
+  unit: number;
+  recover: RecoverPlace;
+  commits: number;
+  /** Guests (or mounts of this machine's own) at once. */
+  sources: number;
+  states: number | null;
+  exhaustive: boolean;
+  deadline: number;
+}
+
+/** Gives the number of states that were judged. */
+export async function exploreLog(order: LogOrder): Promise<number> {
+  const { context, guests, job, seed } = order;
+  const { target } = job;
+  const label = labelOf(job, 'log');
+  const folder = mkdtempSync(path.join(context.scratchFolder, 'log-'));
+  const warn = (text: string): void => {
+    context.emit({ type: 'note', level: 'warning', text: `${target.id} on ${label}: ${text}` });
+  };
+  try {
+    const fs = parseFileSystem(job.fs);
+    const ran = await recordInGuest(guests, { target, seed, fs, commits: order.commits, folder });
+    if (ran.recording.trouble !== null) {
+      warn(ran.recording.trouble);
+      tell(order, { ...nothing, counts: { 'not-measured': 1 } });
+      return 0;
+    }
+    const explored = await search(order, ran, folder, warn);
+    tell(order, explored);
+    return explored.states;
+  } catch (error) {
+    if (context.stopping()) return 0;
+    if (error instanceof UnavailableError) {
+      const { message: reason, remedy } = error;
+      const what = `${target.id} under power-off on ${label}`;
+      context.emit({ type: 'skipped', what, reason, ...(remedy === undefined ? {} : { remedy }) });
+      return 0;
+    }
+    warn((error as Error).message);
+    tell(order, { ...nothing, counts: { 'harness-broken': 1 } });
+    return 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function search(
+  order: LogOrder,
+  { recording, trace, console: said }: LoggedRun,
+  folder: string,
+  warn: (text: string) => void,
+): Promise<Explored> {
+  const { context, guests, job, index, seed, unit, recover, exhaustive, sources } = order;
+  const { target } = job;
+  const searching = new StateSearch({
+    context,
+    fault: 'poweroff',
+    rig: 'vm',
+    target,
+    fs: recording.fs,
+    fsLabel: labelOf(job, 'log'),
+    index,
+    seed,
+    unit,
+    exhaustive,
+    recording,
+    trace,
+    folder,
+    async *open(): AsyncGenerator<StateSource> {
+      for (let slot = 0; slot < sources; slot++) {
+        const own = path.join(folder, `slot-${slot}`);
+        mkdirSync(own);
+        if (recover === 'host') {
+          const lacking = whyNoDisk();
+          if (lacking !== null) throw new UnavailableError(lacking.reason, lacking.remedy);
+          yield await Presenter.start(recording, createChecker(target, seed, own), own, unit);
+        } else {
+          yield await GuestSource.open({ guests, target, seed, recording, unit, folder: own, note: warn });
+        }
+      }
+    },
+    kernelLog: (millis, source) => (source instanceof GuestSource ? source.kernelLog() : kernelLog(millis)),
+    ...(recover === 'guest' ? { kernel: job.kernel } : {}),
+    logs: { 'console-first': said },
+  });
+  return searching.run(order.deadline, order.states);
+}
+
+const nothing: Omit<Explored, 'reasons' | 'allowedLoss'> = {
+  states: 0,
+  checked: 0,
+  counts: {},
+  of: null,
+  exhaustive: false,
+  bySteps: {},
+  agreed: 0,
+  audited: { states: 0, contradicted: 0 },
+  millis: 0,
+};
+
+function tell({ context, job }: LogOrder, explored: Omit<Explored, 'reasons' | 'allowedLoss'>): void {
+  context.emit({
+    type: 'states',
+    target: job.target.id,
+    fault: 'poweroff',
+    rig: 'vm',
+    fs: labelOf(job, 'log'),
+    counts: explored.counts,
+    states: explored.states,
+    of: explored.exhaustive ? explored.states : explored.of,
+    exhaustive: explored.exhaustive,
+    bySteps: explored.bySteps,
+    millis: Math.round(explored.millis),
+  });
+}

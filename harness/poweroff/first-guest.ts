@@ -1,0 +1,205 @@
+/** The first guest of a trial: it works until its power is cut. */
+import type { CrashPlan } from '../core/events.js';
+import type { Target } from '../core/target.js';
+import type { FileSystem } from '../disk/file-systems.js';
+import type { AgentClient } from '../guest/client.js';
+import { marksPort, type Marks } from '../guest/protocol.js';
+import type { SubjectRun } from '../subjects/subject.js';
+import { dataDevice } from '../vm/config.js';
+import type { VmError } from '../vm/error.js';
+import type { Vm } from '../vm/vm.js';
+import { bringTarget, mountData, mountFolder, targetFolder, type Guests } from './guests.js';
+
+export interface Work {
+  target: Target;
+  seed: number;
+  fs: FileSystem;
+  /** The data disk, with a fresh file system. */
+  disk: string;
+  /** Where its block log goes: a volatile disk. Without one the disk keeps all that it is sent. */
+  log: string | null;
+  /** `step`: where the workload stands still at that step, or after `delayMicros` if it never comes there. */
+  plan: CrashPlan;
+  stopping: () => boolean;
+}
+
+export interface FirstGuest {
+  pid: number;
+  bootId: string;
+  /** QEMU is gone: nothing of the guest runs any more. */
+  gone: boolean;
+  /** What the marks on the port said; null where they went to the disk alone. */
+  marks: MarksSeen | null;
+  /** Why there was nothing to crash. */
+  trouble: { kind: 'target' | 'guest'; detail: string } | null;
+  log: string;
+  console: string;
+  millis: number;
+}
+
+/** What the marks say, in their order. */
+export class MarksSeen {
+  acked = -1;
+  step: string | null = null;
+  begun = false;
+  /** The work was over, with nothing in flight. */
+  done = false;
+  readonly halted: Promise<void>;
+  private sayHalted: () => void = () => undefined;
+
+  constructor() {
+    this.halted = new Promise((resolve) => {
+      this.sayHalted = resolve;
+    });
+  }
+
+  take(text: string): void {
+    const [kind = '', number = '', ...name] = text.split(' ');
+    switch (kind) {
+      case 'begin':
+        this.begun = true;
+        break;
+      case 'ack':
+        this.acked = Number(number);
+        break;
+      case 's':
+        this.step = name.join(' ');
+        break;
+      case 'halt':
+        this.step = name.join(' ');
+        this.sayHalted();
+        break;
+      case 'done':
+        this.done = true;
+        break;
+      default:
+    }
+  }
+}
+
+/** Commits that no trial gets to: the cut ends it. */
+const endless = 1_000_000;
+const portDevice = `/dev/virtio-ports/${marksPort}`;
+
+/** Rejects with a VmError where the guest cannot be had. */
+export async function workUntilCut(guests: Guests, work: Work): Promise<FirstGuest> {
+  const started = performance.now();
+  const { disk, log, plan, fs, target } = work;
+  const vm = await guests.restore(log === null ? { disk } : { disk, log });
+  // A step is aimed at by what comes over the port; a volatile disk has all marks in its own log.
+  const live = log === null || plan.mode === 'step';
+  const seen = live ? new MarksSeen() : null;
+  const marks: Marks = {
+    ...(seen === null ? {} : { port: portDevice }),
+    ...(log === null ? {} : { disk: { device: dataDevice, offset: guests.marksAt } }),
+  };
+  vm.onMark((text) => seen?.take(text));
+  let trouble: FirstGuest['trouble'] = null;
+  let text = '';
+  try {
+    await mountData(vm.agent, fs);
+    const there = await bringTarget(vm.agent, target);
+    const made = await setUp(vm.agent, there, work.seed, marks);
+    text = made?.log ?? '';
+    trouble = whyNoSetUp(made);
+    if (trouble === null) {
+      const ended = await worked(vm, { ...work, target: there }, marks, seen);
+      if (ended !== null) {
+        text = ended.log;
+        trouble = { kind: ended.kind, detail: ended.detail };
+      }
+    }
+    if (vm.alive()) await (log === null ? vm.kill() : vm.stopAndQuit());
+  } catch (error) {
+    if (!vm.alive()) trouble ??= { kind: 'guest', detail: (error as Error).message };
+    else throw error;
+  } finally {
+    if (vm.alive()) await vm.kill();
+  }
+  return {
+    pid: vm.pid,
+    bootId: vm.bootId,
+    gone: !vm.alive(),
+    marks: seen,
+    trouble,
+    log: text,
+    console: vm.console(),
+    millis: performance.now() - started,
+  };
+}
+
+/** Commit 0 of a program of the user's own; a heap of ours is made by the run itself. */
+export async function setUp(
+  agent: AgentClient,
+  target: Target,
+  seed: number,
+  marks: Marks,
+): Promise<SubjectRun | null> {
+  if (target.kind === 'backend') return null;
+  const made = await agent.call(
+    'setup',
+    { target, dir: targetFolder, seed, plan: null, marks },
+    { timeoutMillis: target.limits.timeMs + callMillis },
+  );
+  // What is cut is the run.
+  await agent.call('freeze', { dir: mountFolder });
+  return made;
+}
+
+const callMillis = 60_000;
+
+export function whyNoSetUp(made: SubjectRun | null): FirstGuest['trouble'] {
+  if (made === null || (made.end === 'exited' && (made.exit ?? 0) === 0)) return null;
+  return { kind: 'target', detail: `the set-up failed: ${made.detail ?? `exit status ${made.exit ?? '?'}`}` };
+}
+
+interface EndedEarly {
+  kind: 'target' | 'guest';
+  detail: string;
+  log: string;
+}
+
+/** Lets the workload run up to the moment of the cut. Gives why that never came; null: it has come. */
+async function worked(
+  vm: Vm,
+  { target, seed, plan }: Work,
+  marks: Marks,
+  seen: MarksSeen | null,
+): Promise<EndedEarly | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const moment = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), (plan.delayMicros ?? 0) / 1000);
+  });
+  const run = vm.agent
+    .call(
+      'run',
+      {
+        target,
+        dir: targetFolder,
+        seed,
+        create: target.kind === 'backend',
+        commits: endless,
+        plan: plan.mode === 'step' ? plan : null,
+        marks,
+      },
+      { timeoutMillis: (plan.delayMicros ?? 0) / 1000 + callMillis },
+    )
+    .then((ran): EndedEarly => ({
+      kind: 'target',
+      detail: ran.detail ?? `it ended before the cut (exit status ${ran.exit ?? '?'})`,
+      log: ran.log,
+    }));
+  // Cut off with the guest.
+  run.catch(() => undefined);
+  const died = vm.ended.then((error): EndedEarly => ({ kind: 'guest', detail: whyDied(error), log: '' }));
+  const halted = plan.mode === 'step' ? seen?.halted.then(() => null) : undefined;
+  try {
+    return await Promise.race([moment, run, died, ...(halted === undefined ? [] : [halted])]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function whyDied(error: VmError | null): string {
+  return error?.message ?? 'the guest was ended';
+}

@@ -1,0 +1,142 @@
+/** Crash states of a log, mounted and recovered by a guest's kernel: many in one guest, without a boot between them. */
+import { rmSync, statSync, truncateSync } from 'node:fs';
+import path from 'node:path';
+import type { Target } from '../core/target.js';
+import type { Recording } from '../disk/recording.js';
+import type { StateName, StateSource } from '../disk/state-source.js';
+import type { SubjectCheck } from '../subjects/subject.js';
+import { extraDevices } from '../vm/config.js';
+import type { Vm } from '../vm/vm.js';
+import { makeStateImage, saveDisk } from './block-log.js';
+import { bringTarget, type Guests } from './guests.js';
+import { deathOf, failed } from './second-guest.js';
+
+const presentFolder = '/run/plugpull/present';
+const askMillis = 60_000;
+/** For each recovery of a state: its mount, and a check up to its own bound. */
+const checkMillis = 60_000;
+const sectorBytes = 512;
+const kernelLogBytes = 8 * 1024;
+
+export interface GuestSourceOptions {
+  guests: Guests;
+  target: Target;
+  seed: number;
+  recording: Recording;
+  /** Bytes that a write can be torn at. */
+  unit: number;
+  /** An existing folder on the host. */
+  folder: string;
+  /** Told of a guest that died and did not do so again with the same state. */
+  note: (text: string) => void;
+}
+
+export class GuestSource implements StateSource {
+  private vm: Vm | null = null;
+  private lastLog = '';
+
+  private constructor(private readonly options: GuestSourceOptions) {}
+
+  static async open(options: GuestSourceOptions): Promise<GuestSource> {
+    const source = new GuestSource(options);
+    await source.guest();
+    return source;
+  }
+
+  async digests(epoch: number, choices: readonly string[]): Promise<string[]> {
+    const vm = await this.guest();
+    return vm.agent.call('digests', { epoch, choices: [...choices] }, { timeoutMillis: askMillis });
+  }
+
+  async check({ epoch, choices }: StateName, acked: number, times = 1): Promise<SubjectCheck[]> {
+    const { target } = this.options;
+    const each = checkMillis + (target.kind === 'command' ? target.limits.timeMs : 0);
+    const attempt = async (): Promise<SubjectCheck[] | string> => {
+      const vm = await this.guest();
+      try {
+        const params = { epoch, choices, acked, times };
+        return await vm.agent.call('try', params, { timeoutMillis: askMillis + times * each });
+      } catch (error) {
+        const death = await deathOf(vm, error);
+        if (death === null) throw error;
+        this.lastLog = vm.console();
+        await this.end();
+        return death;
+      }
+    };
+    const first = await attempt();
+    if (typeof first !== 'string') return first;
+    // Once more in a guest of its own: a fault of the emulator must not be taken for one of the target.
+    const second = await attempt();
+    if (typeof second === 'string') return [failed(second)];
+    this.options.note(`${first}; it did not do so again with the same state`);
+    return second;
+  }
+
+  async save(state: StateName, file: string): Promise<void> {
+    const { recording, unit, folder } = this.options;
+    const image = path.join(folder, 'saved.img');
+    await makeStateImage({ ...state, base: recording.base, trace: recording.trace, unit }, image);
+    await saveDisk(image, recording.fs.bytes, file);
+    rmSync(image);
+  }
+
+  async refresh(): Promise<void> {
+    await (await this.guest()).agent.call('refresh', {}, { timeoutMillis: askMillis });
+  }
+
+  /** The end of what the guest's kernel said. */
+  async kernelLog(): Promise<string> {
+    if (this.vm === null) return this.lastLog.slice(-kernelLogBytes);
+    const { text } = await this.vm.agent.call('kernelLog', {}, { timeoutMillis: askMillis });
+    return text.slice(-kernelLogBytes);
+  }
+
+  async close(): Promise<void> {
+    await this.end();
+  }
+
+  private async end(): Promise<void> {
+    const { vm } = this;
+    this.vm = null;
+    if (vm?.alive() === true) await vm.kill();
+  }
+
+  private async guest(): Promise<Vm> {
+    return (this.vm ??= await this.start());
+  }
+
+  private async start(): Promise<Vm> {
+    const { guests, target, seed, recording, unit, folder } = this.options;
+    const { base, trace, fs } = recording;
+    const disk = path.join(folder, 'unused');
+    await guests.emptyDisk(disk);
+    // A disk has whole sectors; what is added is no record.
+    const traceBytes = Math.ceil(statSync(trace).size / sectorBytes) * sectorBytes;
+    truncateSync(trace, traceBytes);
+    const vm = await guests.restore({ disk, extraDisks: [base, trace] });
+    try {
+      const { agent } = vm;
+      const there = await bringTarget(agent, target);
+      await agent.call('makeFolder', { path: presentFolder });
+      const [baseDevice, traceDevice] = extraDevices;
+      await agent.call(
+        'present',
+        {
+          target: there,
+          seed,
+          base: { path: baseDevice, bytes: fs.bytes },
+          trace: { path: traceDevice, bytes: traceBytes },
+          fs: fs.name,
+          unit,
+          folder: presentFolder,
+        },
+        { timeoutMillis: askMillis },
+      );
+      return vm;
+    } catch (error) {
+      await vm.kill();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/** Guests of one kernel: the image, and the template that they are restored from. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { open, truncate } from 'node:fs/promises';
+import path from 'node:path';
+import { PlugpullError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
+import type { CommandTarget, Target } from '../core/target.js';
+import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
+import { dataFolder, type Recording } from '../disk/recording.js';
+import type { AgentClient } from '../guest/client.js';
+import { buildImage, findImage, type VmImage } from '../images/image.js';
+import { dataDevice, marksOffset } from '../vm/config.js';
+import { ensureTemplate, type Template } from '../vm/template.js';
+import { Vm, type RestoreOptions } from '../vm/vm.js';
+import { copyDisk, type DiskParts } from './block-log.js';
+
+/** Where the file system is mounted in a guest, and the target's folder in it. */
+export const mountFolder = '/mnt/plugpull';
+export const targetFolder = `${mountFolder}/${dataFolder}`;
+/** Where programs of `--with` lie in a guest. */
+const withFolder = '/run/plugpull/with';
+const inputFile = '/run/plugpull/input';
+
+export class Guests {
+  private readonly bases = new Map<string, Promise<string>>();
+
+  private constructor(
+    /** As of --kernel. */
+    readonly kernel: string,
+    readonly image: VmImage,
+    readonly template: Template,
+    private readonly folder: string,
+  ) {}
+
+  /**
+   * Finds the image of this kernel or builds it, and boots it once if that was not done before.
+   * @param folder an existing folder for disks
+   */
+  static async open(kernel: string, folder: string, progress: (text: string) => void): Promise<Guests> {
+    const image = (await findImage(kernel)) ?? (await buildImage(kernel, progress));
+    const template = await ensureTemplate(image, {}, progress);
+    return new Guests(kernel, image, template, mkdtempSync(path.join(folder, 'guests-')));
+  }
+
+  /** What a report says of them. */
+  get facts(): string {
+    const { manifest } = this.image;
+    const tools = ['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'f2fs-tools']
+      .map((name) => `${name} ${manifest.packages[name] ?? '?'}`)
+      .join(', ');
+    const { release, package: pkg, version } = manifest.kernel;
+    const { qemu, config } = this.template;
+    return `guests of ${this.kernel}: Linux ${release} (${pkg} ${version}), ${tools}; QEMU ${qemu.version}, ${config.accel}`;
+  }
+
+  get marksAt(): number {
+    return marksOffset(this.template.config.diskBytes);
+  }
+
+  parts(fs: FileSystem): DiskParts {
+    return { bytes: fs.bytes, marksAt: this.marksAt };
+  }
+
+  async restore(disks: RestoreOptions): Promise<Vm> {
+    return Vm.restore(this.template, disks);
+  }
+
+  /** A disk with nothing on it. */
+  async emptyDisk(file: string): Promise<void> {
+    const handle = await open(file, 'w');
+    await handle.truncate(this.template.config.diskBytes);
+    await handle.close();
+  }
+
+  /** A whole disk with a fresh file system in which the target's folder is; made by this kernel's own tools, once. */
+  async baseDisk(fsName: string): Promise<string> {
+    let base = this.bases.get(fsName);
+    if (base === undefined) {
+      base = this.makeBase(parseFileSystem(fsName));
+      this.bases.set(fsName, base);
+    }
+    return base;
+  }
+
+  private async makeBase(fs: FileSystem): Promise<string> {
+    const disk = path.join(this.folder, `base-${this.bases.size}`);
+    await this.emptyDisk(disk);
+    const vm = await this.restore({ disk });
+    try {
+      const { agent } = vm;
+      await agent.call('makeFs', { device: dataDevice, fs: fs.name, bytes: fs.bytes });
+      await mountData(agent, fs);
+      await agent.call('makeFolder', { path: targetFolder });
+      await agent.call('unmount', { dir: mountFolder });
+      await vm.stopAndQuit();
+    } finally {
+      if (vm.alive()) await vm.kill();
+    }
+    return disk;
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The same recording over an image of its base that ends where the file system ends. */
+  async shortBase(recording: Recording, folder: string): Promise<Recording> {
+    const base = path.join(folder, 'base.img');
+    await copyDisk(recording.base, base);
+    await truncate(base, recording.fs.bytes);
+    return { ...recording, base };
+  }
+
+  /** A new folder for files of one trial. */
+  trialFolder(): string {
+    return mkdtempSync(path.join(this.folder, 'trial-'));
+  }
+}
+
+/** Mounts the data disk, which must work. */
+export async function mountData(agent: AgentClient, fs: FileSystem): Promise<void> {
+  const { error } = await agent.call('mount', { device: dataDevice, fs: fs.name, dir: mountFolder });
+  if (error === null) return;
+  throw new PlugpullError(
+    `a fresh ${fs.name} cannot be mounted in the guest: ${error}`,
+    exitCodes.ownFailure,
+  );
+}
+
+/** The target as it is in a guest: with the files that it needs, which are copied there. */
+export async function bringTarget(agent: AgentClient, target: Target): Promise<Target> {
+  if (target.kind === 'command') return await bringPrograms(agent, target);
+  if (target.input === undefined) return target;
+  await agent.putFile(inputFile, 0o644, readFileSync(target.input));
+  return { ...target, input: inputFile };
+}
+
+async function bringPrograms(agent: AgentClient, target: CommandTarget): Promise<Target> {
+  if (target.with.length === 0) return target;
+  await agent.call('makeFolder', { path: withFolder });
+  const there: string[] = [];
+  for (const file of target.with) {
+    const place = `${withFolder}/${path.basename(file)}`;
+    await agent.putFile(place, 0o755, readFileSync(file));
+    there.push(place);
+  }
+  return { ...target, with: there };
+}

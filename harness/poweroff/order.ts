@@ -1,0 +1,69 @@
+/** What a campaign of power-offs tries, and in which order. */
+import type { CrashPlan } from '../core/events.js';
+import { random } from '../core/seed.js';
+import type { Target } from '../core/target.js';
+import { settingLabel, type PowerOffMode } from './modes.js';
+
+export interface PowerOffJob {
+  target: Target;
+  /** As of --fs and --kernel. */
+  fs: string;
+  kernel: string;
+}
+
+/** What the run's events call the place of a job. */
+export function labelOf({ fs, kernel }: PowerOffJob, mode: PowerOffMode): string {
+  return settingLabel({ fs, kernel, mode });
+}
+
+/**
+ * Targets that should hold and controls in turn, so that a short run has both; each on every kernel's file systems before
+ * the next.
+ */
+export function orderJobs(
+  targets: readonly Target[],
+  kernels: readonly string[],
+  fileSystems: readonly string[],
+): PowerOffJob[] {
+  const hold = targets.filter(({ expect }) => expect === 'hold');
+  const caught = targets.filter(({ expect }) => expect === 'caught');
+  const inTurn = Array.from({ length: Math.max(hold.length, caught.length) }, (_, i) => [hold[i], caught[i]]);
+  return inTurn
+    .flat()
+    .filter((target) => target !== undefined)
+    .flatMap((target) => kernels.flatMap((kernel) => fileSystems.map((fs) => ({ target, fs, kernel }))));
+}
+
+/** Why a target cannot be tried there; null: it can. */
+export function whyNotThere({ target, fs }: PowerOffJob): { reason: string; remedy: string } | null {
+  if (target.kind === 'command') return null;
+  const [type] = fs.split(':');
+  if (target.needsReflink && (type === 'ext4' || type === 'f2fs')) {
+    return { reason: `${type} cannot clone files`, remedy: 'try it on xfs or btrfs' };
+  }
+  if (target.workloadModule !== undefined) {
+    return { reason: 'a workload of your own is not in the guest', remedy: 'use rig disk or model for it' };
+  }
+  return null;
+}
+
+/** Shares of cuts, in per cent, that are aimed at a named step. */
+const atStep = 25;
+const stepsAimedAt = 80;
+/** A step that never comes is waited for so long, in multiples of the time of work. */
+const patience = 6;
+/** No cut falls earlier: the guest would not have begun. */
+const leastMillis = 30;
+
+/** A cut drawn from the seed of a trial, `workMillis` after the start of the work on the average. */
+export function drawCut(seed: number, target: Target, workMillis: number): CrashPlan {
+  const draw = random(seed);
+  const delayMicros = draw.int(leastMillis * 1000, (2 * workMillis - leastMillis) * 1000);
+  // Threads of their own pass their steps in another order each time.
+  const named = target.kind === 'backend' && target.workload !== 'threads' && target.background !== true;
+  if (named && draw.int(1, 100) <= atStep) {
+    const step = draw.int(1, stepsAimedAt);
+    return { mode: 'step', phase: 'run', step, delayMicros: patience * workMillis * 1000 };
+  }
+  return { mode: 'time', phase: 'run', delayMicros };
+}

@@ -1,0 +1,105 @@
+/** The guest after the cut: it never saw the first one's memory. It mounts the disk, recovers, and checks. */
+import type { Target } from '../core/target.js';
+import type { FileSystem } from '../disk/file-systems.js';
+import { unmountable } from '../disk/state-source.js';
+import { AgentError } from '../guest/client.js';
+import type { SubjectCheck } from '../subjects/subject.js';
+import { dataDevice } from '../vm/config.js';
+import { VmError } from '../vm/error.js';
+import type { Vm } from '../vm/vm.js';
+import { bringTarget, mountFolder, targetFolder, type Guests } from './guests.js';
+
+export interface Recovered {
+  pid: number;
+  bootId: string;
+  /** One for each recovery. */
+  checks: SubjectCheck[];
+  /** First difference between the files after one recovery and after two; null: equal; undefined: not compared. */
+  difference?: string | null;
+  /** The guest itself died or hung on the way. */
+  died: boolean;
+  kernelLog: string;
+  console: string;
+}
+
+const keptFolder = '/run/plugpull/recovered-once';
+const askMillis = 10_000;
+/** Beyond what a check itself may take. */
+const graceMillis = 60_000;
+const checkMillis = 60_000;
+
+export interface ToRecover {
+  target: Target;
+  seed: number;
+  fs: FileSystem;
+  disk: string;
+  acked: number;
+}
+
+/** A guest that panics or hangs gives a failed check: so does a machine that cannot be started again. */
+export async function recoverInGuest(guests: Guests, what: ToRecover): Promise<Recovered> {
+  const vm = await guests.restore({ disk: what.disk });
+  const recovered: Recovered = {
+    pid: vm.pid,
+    bootId: vm.bootId,
+    checks: [],
+    died: false,
+    kernelLog: '',
+    console: '',
+  };
+  try {
+    await check(vm, what, recovered);
+    if (recovered.checks.some(({ outcome }) => outcome !== 'consistent')) {
+      const { text } = await vm.agent.call('kernelLog', {}, { timeoutMillis: askMillis });
+      recovered.kernelLog = text;
+    }
+  } catch (error) {
+    const death = await deathOf(vm, error);
+    if (death === null) throw error;
+    recovered.died = true;
+    recovered.checks.push(failed(death));
+  } finally {
+    await vm.kill();
+    recovered.console = vm.console();
+  }
+  return recovered;
+}
+
+async function check(vm: Vm, what: ToRecover, into: Recovered): Promise<void> {
+  const { agent } = vm;
+  const { seed, fs, acked } = what;
+  const target = await bringTarget(agent, what.target);
+  const { error } = await agent.call('mount', { device: dataDevice, fs: fs.name, dir: mountFolder });
+  if (error !== null) {
+    into.checks.push(failed(`${unmountable}: ${error}`));
+    return;
+  }
+  const bytes = target.kind === 'backend' || target.recoverTwice === 'bytes';
+  const timeoutMillis = graceMillis + (target.kind === 'command' ? target.limits.timeMs : checkMillis);
+  const once = async (): Promise<SubjectCheck> => {
+    const one = await agent.call('check', { target, dir: targetFolder, seed, acked }, { timeoutMillis });
+    into.checks.push(one);
+    return one;
+  };
+  if ((await once()).outcome === 'failed') return;
+  if (bytes) await agent.call('keep', { dir: targetFolder, copy: keptFolder });
+  if ((await once()).outcome === 'failed' || !bytes) return;
+  const ignore = target.kind === 'command' ? target.ignore : [];
+  const { difference } = await agent.call('compare', { dir: targetFolder, copy: keptFolder, ignore });
+  into.difference = difference;
+}
+
+/** How the guest died or hung, in words; null: it did not, the error is another. */
+export async function deathOf(vm: Vm, error: unknown): Promise<string | null> {
+  if (error instanceof AgentError && error.kind === 'timeout') {
+    return `the guest hung during recovery: ${error.message}`;
+  }
+  if (!(error instanceof VmError) && !(error instanceof AgentError && error.kind === 'closed')) return null;
+  const ended = vm.alive() ? null : await vm.ended;
+  return `the guest died during recovery: ${(ended ?? (error as Error)).message}`;
+}
+
+export function failed(reason: string): SubjectCheck {
+  const end = { exit: null, signal: null, stopped: null };
+  return { outcome: 'failed', state: null, reason, log: '', end, millis: 0 };
+}
