@@ -61,7 +61,7 @@ export function unitsOf(operation: Operation, unit: number): number {
   return operation.kind === 'write' ? Math.max(1, Math.ceil(operation.length / unit)) : 1;
 }
 
-function whole(indices: Iterable<number>): Choices {
+export function whole(indices: Iterable<number>): Choices {
   return new Map([...indices].map((index) => [index, null]));
 }
 

@@ -5,9 +5,27 @@ import type { SubjectCheck } from '../subjects/subject.js';
 import type { Checker } from './checker.js';
 import { LineProcess } from './line-process.js';
 import { dataFolder, type Recording } from './recording.js';
-import { unmountable, type StateName, type StateSource } from './state-source.js';
+import {
+  unmountable,
+  type Look,
+  type ReadSet,
+  type ReadWatch,
+  type StateName,
+  type StateSource,
+} from './state-source.js';
+
+export interface PresenterOptions {
+  /** How changes by the kernel are found; see `plugpull-disk explore`. */
+  undo?: 'auto' | 'trace' | 'compare';
+  /** For the audit of read-sets: a hole in them, at every n-th block. */
+  forgetReads?: number;
+}
 
 export class Presenter implements StateSource {
+  reads: ReadWatch | null = null;
+  written: number | null = null;
+  private last: ReadSet | null = null;
+
   private constructor(
     private readonly explorer: LineProcess,
     private readonly checker: Checker,
@@ -20,24 +38,18 @@ export class Presenter implements StateSource {
     checker: Checker,
     folder: string,
     unit: number,
-    undo: 'auto' | 'trace' | 'compare' = 'auto',
+    { undo = 'auto', forgetReads = 0 }: PresenterOptions = {},
   ): Promise<Presenter> {
     const mount = path.join(folder, 'state');
     mkdirSync(mount, { recursive: true });
     const explorer = await LineProcess.start(
       ...['explore', '--base', recording.base, '--trace', recording.trace, '--folder', mount],
-      ...[
-        '--type',
-        recording.fs.type,
-        '--options',
-        recording.fs.options,
-        '--unit',
-        String(unit),
-        '--undo',
-        undo,
-      ],
+      ...['--type', recording.fs.type, '--options', recording.fs.options, '--unit', String(unit)],
+      ...['--undo', undo, '--forget-reads', String(forgetReads)],
     );
-    return new Presenter(explorer, checker, mount);
+    const presenter = new Presenter(explorer, checker, mount);
+    if ((await explorer.ask('sees')) === '1') presenter.reads = presenter.watch();
+    return presenter;
   }
 
   /** The target's folder in the mounted state. */
@@ -47,7 +59,33 @@ export class Presenter implements StateSource {
 
   /** Digests of the contents of states of one epoch. */
   async digests(epoch: number, choices: readonly string[]): Promise<string[]> {
-    return (await this.explorer.ask(`digest ${epoch} ${choices.join(' ')}`)).split(' ');
+    return (await this.look(epoch, choices)).map(({ digest }) => digest);
+  }
+
+  private async look(epoch: number, choices: readonly string[]): Promise<Look[]> {
+    const answer = await this.explorer.ask(`digest ${epoch} ${choices.join(' ')}`);
+    return answer.split(' ').map((one) => {
+      const [digest = '', ...agrees] = one.split(':');
+      return { digest, agrees };
+    });
+  }
+
+  private watch(): ReadWatch {
+    const last = (): ReadSet | null => this.last;
+    return {
+      get last() {
+        return last();
+      },
+      look: (epoch, choices) => this.look(epoch, choices),
+      learn: async ({ name, blocks }) => {
+        await this.explorer.ask(`learn ${name} ${blocks}`);
+      },
+      open: async (epoch, name, choices) => {
+        const answer = await this.explorer.ask(`open ${epoch} ${name} ${choices}`);
+        if (answer === 'forgotten') return null;
+        return answer === '' ? [] : answer.split(' ').map(Number);
+      },
+    };
   }
 
   /**
@@ -90,13 +128,15 @@ export class Presenter implements StateSource {
   }
 
   private async end(): Promise<void> {
-    try {
-      await this.explorer.ask('end');
-    } catch {
+    const end = async (): Promise<string> => this.explorer.ask('end');
+    const told = await end().catch(async () => {
       // A checker that crashed or was stopped may still hold a file.
       await this.checker.refresh();
-      await this.explorer.ask('end');
-    }
+      return end();
+    });
+    const [, writes, name = '-', blocks = '-'] = told.split(' ');
+    this.written = this.reads === null ? null : Number(writes);
+    this.last = name === '-' ? null : { name, blocks };
   }
 }
 

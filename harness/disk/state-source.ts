@@ -14,8 +14,44 @@ export interface StateName {
   choices: string;
 }
 
+/**
+ * What recovery and check read of a state before they overwrote it. Nothing that they never read can matter: a state that
+ * holds the same in all of these blocks has the same outcome.
+ */
+export interface ReadSet {
+  /** Of the blocks and what they held: equal over all sources of the recording where both are equal. */
+  name: string;
+  /** The blocks, as plugpull-disk writes them. */
+  blocks: string;
+}
+
+export interface Look {
+  digest: string;
+  /** Names of learnt read-sets with which the state agrees. */
+  agrees: readonly string[];
+}
+
+/** What a source offers that sees each request of the kernel to the disk. Not while a state is shown. */
+export interface ReadWatch {
+  /** Of the state checked last: null where not all of it was seen. */
+  readonly last: ReadSet | null;
+  /** As `digests`, and with what each state agrees. */
+  look(epoch: number, choices: readonly string[]): Promise<Look[]>;
+  /** From now on states that agree with this one are found. Also while a state is shown. */
+  learn(set: ReadSet): Promise<void>;
+  /**
+   * Pending writes, by index, that are not among the choices and would change what the blocks of a read-set hold in this
+   * state. Null if the read-set was forgotten: their number is bounded.
+   */
+  open(epoch: number, name: string, choices: string): Promise<number[] | null>;
+}
+
 /** Makes crash states of one recording, one at a time, and lets them be checked. One for each worker. */
 export interface StateSource {
+  /** Null or not there: what the kernel reads is not seen. */
+  readonly reads?: ReadWatch | null;
+  /** Requests to write, discard or zero that the state checked last has caused; null where they are not seen. */
+  readonly written?: number | null;
   /** Digests of the contents of states of one epoch: equal for equal contents, over all sources of the recording. */
   digests(epoch: number, choices: readonly string[]): Promise<string[]>;
   /**
