@@ -111,19 +111,19 @@ async function search(
   return searching.run(order.deadline, order.states);
 }
 
-const nothing: Omit<Explored, 'reasons' | 'allowedLoss'> = {
+/** What is told of an exploration. */
+type Told = Pick<Explored, 'states' | 'counts' | 'of' | 'exhaustive' | 'bySteps' | 'millis'>;
+
+const nothing: Told = {
   states: 0,
-  checked: 0,
   counts: {},
   of: null,
   exhaustive: false,
   bySteps: {},
-  agreed: 0,
-  audited: { states: 0, contradicted: 0 },
   millis: 0,
 };
 
-function tell({ context, job }: LogOrder, explored: Omit<Explored, 'reasons' | 'allowedLoss'>): void {
+function tell({ context, job }: LogOrder, explored: Told): void {
   context.emit({
     type: 'states',
     target: job.target.id,

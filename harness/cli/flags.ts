@@ -25,6 +25,9 @@ export interface RunFlags {
   fs?: string[];
   diskFault?: string[];
   uml?: boolean;
+  kernel?: string[];
+  powerOff?: string[];
+  recover?: string;
   profile?: string[];
   states?: number;
   exhaustive?: boolean;

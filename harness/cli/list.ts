@@ -6,6 +6,8 @@ import { native } from '../../native/index.js';
 import { workloads } from '../../workloads/registry.js';
 import { loadConfig } from '../config/load.js';
 import { UsageError } from '../core/errors.js';
+import { findImage } from '../images/image.js';
+import { kernelNames } from '../images/recipe.js';
 import { readEvents } from '../store/event-log.js';
 import { eventsFile } from '../store/run-dir.js';
 
@@ -28,6 +30,13 @@ const lists: Record<string, () => Row[] | Promise<Row[]>> = {
         { name, promise: summary, source: '' },
         ...rules.map(({ rule, source }) => ({ name, promise: rule, source })),
       ]),
+  kernels: async () =>
+    Promise.all(
+      kernelNames().map(async (name) => {
+        const image = await findImage(name);
+        return { name, image: image === null ? 'not built yet' : image.id, release: image?.release ?? '' };
+      }),
+    ),
   targets: async () => {
     const { config } = await loadConfig(process.cwd());
     return Object.entries(config.targets).map(([name, { run, expect }]) => ({ name, expect, run }));

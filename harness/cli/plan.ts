@@ -15,6 +15,7 @@ import { native } from '../../native/index.js';
 import { checkUsable } from '../rigs/folder.js';
 import { diskEngine } from '../uml/choose.js';
 import { requireTogether, type RunFlags } from './flags.js';
+import { powerOffEngine } from './plan-poweroff.js';
 
 export interface CampaignPlan {
   engines: Engine[];
@@ -82,15 +83,29 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
       ),
     );
   }
+  // A guest takes seconds for each trial: only when asked for.
+  const asked = [...(flags.fault ?? config.fault), ...(flags.rig ?? config.rig)];
+  let guestsWantMounts = false;
+  if (
+    faults.includes('poweroff') &&
+    rigs.includes('vm') &&
+    (asked.includes('poweroff') || asked.includes('vm'))
+  ) {
+    const { engine, wantsMounts } = powerOffEngine(flags, targets, shownBy(targets, ['kill']));
+    engines.push(engine);
+    guestsWantMounts = wantsMounts;
+  }
   if (engines.length === 0) {
     throw new UsageError(
       `no rig among ${rigs.join(', ')} can do the fault ${faults.join(', ')}`,
-      '`kill` needs rig folder; `cut` needs rig model or disk',
+      '`kill` needs rig folder; `cut` needs rig model or disk; `poweroff` needs rig vm',
     );
   }
   const wantsMounts =
+    guestsWantMounts ||
     engines.some(({ rig }) => rig === 'disk') ||
-    targets.some((target) => target.kind === 'backend' && target.needsReflink);
+    (engines.some(({ rig }) => rig === 'folder') &&
+      targets.some((target) => target.kind === 'backend' && target.needsReflink));
   return { engines, targets, skipped, wantsMounts };
 }
 

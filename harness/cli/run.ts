@@ -56,9 +56,9 @@ export function runCommand(): Command {
     .option('--recover-twice <what>', 'what two recoveries must agree in: state or bytes')
     .option('--promise <what>', 'what that program promises of acked commits: durable or consistent')
     .option('--timeout <duration>', 'for setup, check and the silence of run', duration)
-    .option('--fault <names>', 'kill, cut (default: all that this machine can do)', list)
-    .option('--rig <names>', 'folder, model, disk', list)
-    .option('--fs <list>', 'file systems of rig disk: ext4,xfs,btrfs', list)
+    .option('--fault <names>', 'kill, cut (default: both, as far as this machine can), poweroff', list)
+    .option('--rig <names>', 'folder, model, disk, vm', list)
+    .option('--fs <list>', 'file systems of rigs disk and vm: ext4,xfs,btrfs, and f2fs in guests', list)
     .option(
       '--disk-fault <names>',
       'what is wrong with the disk of rig disk: lying-flush (must be caught)',
@@ -66,6 +66,13 @@ export function runCommand(): Command {
     )
     .option('--uml', 'rig disk inside user-mode Linux (default: where it cannot be had otherwise)')
     .option('--no-uml', 'never use user-mode Linux')
+    .option('--kernel <names>', 'kernels of the guests of rig vm (default: 6.1)', list)
+    .option(
+      '--power-off <modes>',
+      'what the disk of rig vm loses: kept, volatile, log (default: all of them)',
+      list,
+    )
+    .option('--recover <where>', 'what mounts the states of a log of rig vm: guest (default) or host')
     .option(
       '--profile <names>',
       'promises of the storage model: posix, ext4-ordered, ext4-writeback, xfs, btrfs',
