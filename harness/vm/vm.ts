@@ -104,6 +104,7 @@ export class Vm {
     const { marks } = this.process;
     const cutter = new LineCutter(maxMarkBytes, listener, () => marks.destroy());
     marks.on('data', (chunk: Buffer) => cutter.push(chunk));
+    marks.resume();
   }
 
   /** The end of the serial console, bounded. */
