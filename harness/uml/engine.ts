@@ -11,7 +11,7 @@ import { parseFileSystem } from '../disk/file-systems.js';
 import { userModeLinux } from '../rigs/uml.js';
 import { GuestDied, Machine, requireUml } from './machine.js';
 import type { Answer } from './protocol.js';
-import { allowedCpus } from './cpus.js';
+import { cpusFor } from './cpus.js';
 import { mergeEnds } from './merge-ends.js';
 
 /** A guest that was told to stop may take so long: it may be in the middle of a recording. */
@@ -99,13 +99,10 @@ class Lanes {
 
   /** Throws what the first lane threw. */
   async run(): Promise<void> {
-    const cpus = allowedCpus();
-    const count = Math.min(this.lanes, this.tasks.length);
-    // Runs beside this one must not all begin with the same processor.
-    const pinned = (lane: number): number | null => cpus[(process.pid + lane) % cpus.length] ?? null;
+    const cpus = await cpusFor(Math.min(this.lanes, this.tasks.length));
     await Promise.all(
-      Array.from({ length: count }, (_, lane) =>
-        this.lane(pinned(lane)).catch((error: unknown) => {
+      cpus.map((cpu) =>
+        this.lane(cpu).catch((error: unknown) => {
           this.failure ??= error;
         }),
       ),
@@ -120,7 +117,7 @@ class Lanes {
   private async lane(cpu: number | null): Promise<void> {
     let machine: Machine | null = null;
     try {
-      while (!this.stopping()) {
+      while (!this.stopping() && this.tasks.length > 0) {
         machine ??= await this.boot(cpu);
         const left = this.work();
         const task = this.tasks.shift();
