@@ -110,8 +110,10 @@ export class IndexReader {
   }
 
   private mark(text: string): void {
-    if (text === beginMark) this.began = true;
-    else if (text.startsWith('ack ')) {
+    if (text === beginMark) {
+      this.began = true;
+      this.index.done = false;
+    } else if (text.startsWith('ack ')) {
       this.index.acked = Number(text.slice(4));
       if (this.epoch !== null) this.epoch.hasAck = true;
     } else if (text.startsWith('s ')) {

@@ -28,8 +28,8 @@ export interface FirstGuest {
   bootId: string;
   /** QEMU is gone: nothing of the guest runs any more. */
   gone: boolean;
-  /** What the marks on the port said; null where they went to the disk alone. */
-  marks: MarksSeen | null;
+  /** What the marks on the port said, up to the last that was written before the cut. */
+  marks: MarksSeen;
   /** Why there was nothing to crash. */
   trouble: { kind: 'target' | 'guest'; detail: string } | null;
   log: string;
@@ -44,10 +44,15 @@ export class MarksSeen {
   begun = false;
   /** The work was over, with nothing in flight. */
   done = false;
+  readonly began: Promise<void>;
   readonly halted: Promise<void>;
+  private sayBegan: () => void = () => undefined;
   private sayHalted: () => void = () => undefined;
 
   constructor() {
+    this.began = new Promise((resolve) => {
+      this.sayBegan = resolve;
+    });
     this.halted = new Promise((resolve) => {
       this.sayHalted = resolve;
     });
@@ -58,6 +63,7 @@ export class MarksSeen {
     switch (kind) {
       case 'begin':
         this.begun = true;
+        this.sayBegan();
         break;
       case 'ack':
         this.acked = Number(number);
@@ -84,16 +90,16 @@ const portDevice = `/dev/virtio-ports/${marksPort}`;
 /** Rejects with a VmError where the guest cannot be had. */
 export async function workUntilCut(guests: Guests, work: Work): Promise<FirstGuest> {
   const started = performance.now();
-  const { disk, log, plan, fs, target } = work;
+  const { disk, log, fs, target } = work;
   const vm = await guests.restore(log === null ? { disk } : { disk, log });
-  // A step is aimed at by what comes over the port; a volatile disk has all marks in its own log.
-  const live = log === null || plan.mode === 'step';
-  const seen = live ? new MarksSeen() : null;
+  const seen = new MarksSeen();
   const marks: Marks = {
-    ...(seen === null ? {} : { port: portDevice }),
+    // By these the cut is aimed.
+    port: portDevice,
+    // And these lie among the writes of a volatile disk, where they belong.
     ...(log === null ? {} : { disk: { device: dataDevice, offset: guests.marksAt } }),
   };
-  vm.onMark((text) => seen?.take(text));
+  vm.onMark((text) => seen.take(text));
   let trouble: FirstGuest['trouble'] = null;
   let text = '';
   try {
@@ -147,6 +153,8 @@ export async function setUp(
 }
 
 const callMillis = 60_000;
+/** On a busy machine it takes a second. */
+const beginMillis = 30_000;
 
 export function whyNoSetUp(made: SubjectRun | null): FirstGuest['trouble'] {
   if (made === null || (made.end === 'exited' && (made.exit ?? 0) === 0)) return null;
@@ -164,11 +172,20 @@ async function worked(
   vm: Vm,
   { target, seed, plan }: Work,
   marks: Marks,
-  seen: MarksSeen | null,
+  seen: MarksSeen,
 ): Promise<EndedEarly | null> {
+  const delay = (plan.delayMicros ?? 0) / 1000;
   let timer: NodeJS.Timeout | undefined;
-  const moment = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), (plan.delayMicros ?? 0) / 1000);
+  const late = new Promise<EndedEarly>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({ kind: 'guest', detail: `the work had not begun after ${beginMillis / 1000} s`, log: '' });
+    }, beginMillis);
+  });
+  const moment = seen.began.then(() => {
+    clearTimeout(timer);
+    return new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), delay);
+    });
   });
   const run = vm.agent
     .call(
@@ -182,7 +199,7 @@ async function worked(
         plan: plan.mode === 'step' ? plan : null,
         marks,
       },
-      { timeoutMillis: (plan.delayMicros ?? 0) / 1000 + callMillis },
+      { timeoutMillis: delay + beginMillis + callMillis },
     )
     .then((ran): EndedEarly => ({
       kind: 'target',
@@ -192,9 +209,9 @@ async function worked(
   // Cut off with the guest.
   run.catch(() => undefined);
   const died = vm.ended.then((error): EndedEarly => ({ kind: 'guest', detail: whyDied(error), log: '' }));
-  const halted = plan.mode === 'step' ? seen?.halted.then(() => null) : undefined;
+  const halted = seen.halted.then(() => null);
   try {
-    return await Promise.race([moment, run, died, ...(halted === undefined ? [] : [halted])]);
+    return await Promise.race([moment, late, halted, run, died]);
   } finally {
     clearTimeout(timer);
   }

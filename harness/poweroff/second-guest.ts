@@ -22,7 +22,7 @@ export interface Recovered {
   console: string;
 }
 
-const keptFolder = '/run/plugpull/recovered-once';
+const keptFolder = '/tmp/plugpull-recovered-once';
 const askMillis = 10_000;
 /** Beyond what a check itself may take. */
 const graceMillis = 60_000;

@@ -67,8 +67,8 @@ export async function runPowerTrial(guests: Guests, order: TrialOrder): Promise<
   const trial: PowerTrial = {
     judgement: { verdict: 'not-measured', recovered: null },
     checks: [],
-    acked: first.marks?.acked ?? -1,
-    step: first.marks?.step ?? null,
+    acked: first.marks.acked,
+    step: first.marks.step,
     plan: order.plan,
     disk: null,
     cut: null,
@@ -78,8 +78,8 @@ export async function runPowerTrial(guests: Guests, order: TrialOrder): Promise<
   };
   if (first.trouble !== null) return unmeasured(trial, `${whose(first)}: ${first.trouble.detail}`);
   if (!first.gone) return unmeasured(trial, 'the first guest is still there: its power did not fail');
-  let idle = first.marks?.done === true;
-  let begun = first.marks?.begun === true;
+  let idle = first.marks.done;
+  let begun = first.marks.begun;
   if (log !== null) {
     const cut = await cutLog(guests, order, base, log, first);
     rmSync(disk);
