@@ -6,16 +6,25 @@ import { addCounts, noCounts } from '../core/counts.js';
 import { deriveSeed } from '../core/seed.js';
 import { summarize, type Target } from '../core/target.js';
 import { createChecker } from '../disk/checker.js';
-import type { Explored } from '../disk/exploration.js';
+import {
+  drawFaults,
+  mustBeCaught,
+  runsOf,
+  suffixOf,
+  tornBytesOf,
+  type DiskFaultName,
+} from '../disk/faults.js';
 import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { diskProgram } from '../disk/line-process.js';
 import { Presenter } from '../disk/presenter.js';
-import { record, type DiskFaults, type Recording } from '../disk/recording.js';
+import { canPause, record, type Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
 import { readTraceIndex } from '../disk/trace-index.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
+import { addTold, FaultLog, nothing, unmeasured, violatedIn, type Told } from './disk-told.js';
+import { OwnDamage, type Owner } from './own-damage.js';
 import { StateSearch } from './state-search.js';
 
 export interface DiskOptions {
@@ -25,15 +34,14 @@ export interface DiskOptions {
   /** Crash states for each target on each file system; null: what time allows. */
   states: number | null;
   exhaustive: boolean;
-  faults?: DiskFaults;
+  /** What is wrong with the disk; none given: nothing. */
+  diskFault?: DiskFaultName;
 }
 
 export const defaultDiskCommits = 20;
 
 /** A state mostly waits for the kernel, so more of them than cores are under way. */
 const presentersPerJob = 2;
-/** Units in which a write can be torn. */
-const unit = 4096;
 /** With less time than this for a target on a file system, it is better not begun. */
 const leastMillis = 1500;
 
@@ -120,27 +128,77 @@ export class DiskEngine implements Engine {
     deadline: number,
     states: number | null,
   ): Promise<Told> {
+    const name = this.diskFault;
+    const runs = runsOf(name);
     const { target, fs } = job;
+    const log = new FaultLog(name);
+    let told: Told | null = null;
+    for (let run = 0; run < runs && !context.stopping(); run++) {
+      const now = performance.now();
+      const millis = (deadline - now) / (runs - run);
+      const left = states === null ? null : Math.ceil((states - (told?.states ?? 0)) / (runs - run));
+      if (told !== null && (millis < leastMillis || (left !== null && left <= 0))) break;
+      const one = await this.recorded(context, job, index, now + millis, left, run, log);
+      // What this machine lacks it will lack again.
+      if (one === nothing) break;
+      told = told === null ? one : addTold(told, one);
+      if (target.expect === 'caught' && violatedIn(told)) break; // one catch is enough
+    }
+    if (told === null) return nothing;
+    const text = log.text(`${target.id} on ${fs.name}`);
+    if (text !== null) context.emit({ type: 'note', level: log.happened ? 'info' : 'warning', text });
+    // Power cuts of a run in which nothing went wrong say nothing about what would have.
+    if (!log.happened) told = { ...told, counts: unmeasured(told.counts) };
+    return this.tell(context, job, told);
+  }
+
+  private get diskFault(): DiskFaultName {
+    return this.options.diskFault ?? 'none';
+  }
+
+  /** Records one run and explores its crash states. `nothing`: it was stopped, or cannot be done here. */
+  private async recorded(
+    context: CampaignContext,
+    job: Job,
+    index: number,
+    deadline: number,
+    states: number | null,
+    run: number,
+    log: FaultLog,
+  ): Promise<Told> {
+    const { target, fs } = job;
+    const unit = tornBytesOf(this.diskFault);
     const folder = mkdtempSync(path.join(context.workFolder, 'disk-'));
     try {
       const seed = deriveSeed(context.seed, 'disk', target.id, fs.name);
+      const { commits } = this.options;
+      const faults = drawFaults(this.diskFault, seed, run, { commits, canPause: canPause(target) });
       const recording = await record({
         target,
         seed,
-        commits: this.options.commits,
+        commits,
         fs,
         folder,
-        ...(this.options.faults === undefined ? {} : { faults: this.options.faults }),
+        faults,
       });
+      log.add(faults, recording);
       if (recording.trouble !== null) {
         context.emit({
           type: 'note',
           level: 'warning',
           text: `${target.id} on ${fs.name}: ${recording.trouble}`,
         });
-        return this.tell(context, job, { ...nothing, counts: { 'not-measured': 1 } });
+        return { ...nothing, counts: { 'not-measured': 1 } };
       }
       const trace = await readTraceIndex(recording.trace);
+      const owner: Owner = {
+        fault: this.fault,
+        rig: this.rig,
+        fs: fs.name,
+        suffix: suffixOf(this.diskFault),
+      };
+      // A lying disk breaks file systems too, and that is what it is there for.
+      const damage = mustBeCaught(this.diskFault) ? null : new OwnDamage(context, owner, kernelLog);
       const search = new StateSearch({
         context,
         fault: this.fault,
@@ -155,8 +213,9 @@ export class DiskEngine implements Engine {
         recording,
         trace,
         folder,
-        open: () => presenters(context, target, seed, recording, folder),
+        open: () => presenters(context, target, seed, recording, folder, unit),
         kernelLog,
+        ...(damage === null ? {} : { damage }),
       });
       const explored = await search.run(deadline, states);
       const { allowedLoss } = explored;
@@ -164,7 +223,8 @@ export class DiskEngine implements Engine {
         const text = `${target.id} on ${fs.name}: in ${allowedLoss.states} states the newest commits (${allowedLoss.most} at most) were lost, as its promise allows`;
         context.emit({ type: 'note', level: 'info', text });
       }
-      return this.tell(context, job, explored);
+      const counts = damage?.settle(explored.counts, explored.millis) ?? explored.counts;
+      return { ...explored, counts };
     } catch (error) {
       if (context.stopping()) return nothing;
       if (error instanceof UnavailableError) {
@@ -173,7 +233,7 @@ export class DiskEngine implements Engine {
       }
       const text = `${target.id} on ${fs.name}: ${(error as Error).message}`;
       context.emit({ type: 'note', level: 'warning', text });
-      return this.tell(context, job, { ...nothing, counts: { 'harness-broken': 1 } });
+      return { ...nothing, counts: { 'harness-broken': 1 } };
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -197,19 +257,6 @@ export class DiskEngine implements Engine {
   }
 }
 
-/** What is told of an exploration. */
-type Told = Omit<Explored, 'reasons' | 'allowedLoss'>;
-
-const nothing: Told = {
-  states: 0,
-  checked: 0,
-  counts: {},
-  of: null,
-  exhaustive: false,
-  bySteps: {},
-  millis: 0,
-};
-
 function canRunOn(target: Target, fs: FileSystem): boolean {
   return target.kind === 'command' || !target.needsReflink || fs.type !== 'ext4';
 }
@@ -230,6 +277,7 @@ async function* presenters(
   seed: number,
   recording: Recording,
   folder: string,
+  unit: number,
 ): AsyncGenerator<StateSource> {
   for (let slot = 0; slot < context.jobs * presentersPerJob; slot++) {
     const own = path.join(folder, `slot-${slot}`);

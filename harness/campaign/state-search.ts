@@ -16,6 +16,7 @@ import { tryRepair } from '../disk/repair.js';
 import { unmountable, type StateSource } from '../disk/state-source.js';
 import type { TraceIndex } from '../disk/trace-index.js';
 import type { CampaignContext } from './context.js';
+import type { OwnDamage } from './own-damage.js';
 
 export interface StateSearchOptions {
   context: CampaignContext;
@@ -39,6 +40,8 @@ export interface StateSearchOptions {
   open: () => AsyncIterable<StateSource>;
   /** What the kernel that mounted the states said in the last milliseconds. */
   kernelLog: (millis: number, source: StateSource) => Promise<string>;
+  /** Tells the file system's own breakage apart; none: all violations are the target's. */
+  damage?: OwnDamage;
   /** The kernel of the guest that mounts the states; none: ours. */
   kernel?: string;
   /** Further logs of every finding. */
@@ -50,6 +53,7 @@ const maxFindings = 3;
 
 export class StateSearch {
   private findings = 0;
+  private damages = 0;
   private map: Promise<DiskMap> | null = null;
 
   constructor(private readonly options: StateSearchOptions) {}
@@ -89,8 +93,11 @@ export class StateSearch {
   /** Minimizes, explains and keeps a violation. Only the first few of a target are. */
   async violation(found: Violation, source: StateSource): Promise<void> {
     const { context, recording, target, fs, fault, rig, fsLabel, folder, seed, kernel } = this.options;
-    if (this.findings >= maxFindings) return;
-    const number = ++this.findings;
+    const own = (await this.options.damage?.cause(found, source)) ?? null;
+    if ((own === null ? this.findings : this.damages) >= maxFindings) return;
+    if (own === null) this.findings++;
+    else this.damages++;
+    const number = this.findings + this.damages;
     const minimized = await minimize(found, source, promiseOf(target));
     if (minimized.flaky) {
       context.emit({
@@ -110,7 +117,8 @@ export class StateSearch {
     });
     this.map ??= DiskMap.of(recording);
     const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
-    const explanation = `${verdict}: ${reason ?? ''}; ${text}`;
+    const whose = own === null ? '' : `the file system's own, not the target's (${own}): `;
+    const explanation = `${whose}${verdict}: ${reason ?? ''}; ${text}`;
     const bundle = path.join(folder, `state-${number}.plugpull`);
     const saved = path.join(folder, `state-${number}`);
     await source.save(state, saved);
@@ -123,7 +131,7 @@ export class StateSearch {
     rmSync(saved);
     context.addFinding({
       trial: this.options.index,
-      target,
+      target: own === null ? target : { ...target, id: this.options.damage?.id ?? target.id },
       fault,
       rig,
       fs: fsLabel,

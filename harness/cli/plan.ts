@@ -6,6 +6,7 @@ import type { Engine } from '../campaign/context.js';
 import { KillEngine, sweepChoices } from '../campaign/kill-engine.js';
 import { ModelEngine } from '../campaign/model-engine.js';
 import { defaultDiskCommits } from '../campaign/disk-engine.js';
+import { diskFaultNames, givesErrors, mustBeCaught, suffixOf, type DiskFaultName } from '../disk/faults.js';
 import { fileSystemNames } from '../disk/file-systems.js';
 import { faultNames, rigNames, type CommandTargetConfig, type Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
@@ -63,25 +64,16 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   // Recording takes seconds for each target and file system: only when asked for.
   const wantsDisk = flags.fs !== undefined || (flags.rig ?? config.rig).includes('disk');
   if (faults.includes('cut') && rigs.includes('disk') && wantsDisk) {
-    const [lying] = pick('disk fault', flags.diskFault ?? ['none'], ['none', 'lying-flush']);
-    // On a disk that lies nothing can hold: a target that does not break shows that the rig is blind.
-    const tried =
-      lying === 'none'
-        ? targets
-        : targets.map((one): Target => ({ ...one, id: `${one.id}+disk:lying-flush`, expect: 'caught' }));
-    engines.push(
-      diskEngine(
-        tried,
-        {
-          ...(lying === 'none' ? {} : { faults: { lyingFlush: true } }),
-          fileSystems: flags.fs ?? fileSystemNames,
-          commits: flags.commits ?? defaultDiskCommits,
-          states: flags.states ?? null,
-          exhaustive: flags.exhaustive ?? false,
-        },
-        flags.uml,
-      ),
-    );
+    for (const diskFault of pick('disk fault', flags.diskFault ?? ['none'], diskFaultNames)) {
+      const options = {
+        diskFault,
+        fileSystems: flags.fs ?? fileSystemNames,
+        commits: flags.commits ?? defaultDiskCommits,
+        states: flags.states ?? null,
+        exhaustive: flags.exhaustive ?? false,
+      };
+      engines.push(diskEngine(onDisk(targets, diskFault), options, flags.uml));
+    }
   }
   // A guest takes seconds for each trial: only when asked for.
   const asked = [...(flags.fault ?? config.fault), ...(flags.rig ?? config.rig)];
@@ -114,6 +106,17 @@ function shownBy(targets: Target[], faults: string[]): Target[] {
   return targets.filter(
     (target) => target.kind === 'command' || target.shownBy === undefined || faults.includes(target.shownBy),
   );
+}
+
+/** The targets as they are tried on a disk that is wrong in this way. */
+export function onDisk(targets: Target[], diskFault: DiskFaultName): Target[] {
+  const shown = shownBy(targets, ['kill', 'cut', ...(givesErrors(diskFault) ? ['error'] : [])]);
+  return shown.map((one) => ({
+    ...one,
+    id: `${one.id}${suffixOf(diskFault)}`,
+    // Where nothing can hold, a target that does not break shows that the rig is blind.
+    ...(mustBeCaught(diskFault) ? { expect: 'caught' } : {}),
+  }));
 }
 
 function unseenByKill(targets: Target[]): CampaignPlan['skipped'] {

@@ -61,7 +61,7 @@ export function runCommand(): Command {
     .option('--fs <list>', 'file systems of rigs disk and vm: ext4,xfs,btrfs, and f2fs in guests', list)
     .option(
       '--disk-fault <names>',
-      'what is wrong with the disk of rig disk: lying-flush (must be caught)',
+      'what is wrong with the disk of rig disk: lying-flush (must be caught), torn-512, eio-read, eio-write, eio-flush, full, slow, none',
       list,
     )
     .option('--uml', 'rig disk inside user-mode Linux (default: where it cannot be had otherwise)')

@@ -4,6 +4,7 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from '
 import { Socket } from 'node:net';
 import path from 'node:path';
 import type { Target, BackendTarget } from '../core/target.js';
+import { makeRoom } from './filler.js';
 import { workerTarget } from '../subjects/builtin.js';
 import { createSubject } from '../subjects/create.js';
 import type { Subject, SubjectCheck } from '../subjects/subject.js';
@@ -32,6 +33,7 @@ class CommandChecker implements Checker {
   ) {}
 
   check(dir: string, acked: number): Promise<SubjectCheck> {
+    makeRoom(path.dirname(dir));
     return this.subject.check(dir, this.seed, acked);
   }
 
@@ -69,6 +71,7 @@ class ResidentChecker implements Checker {
   ) {}
 
   async check(dir: string): Promise<SubjectCheck> {
+    makeRoom(path.dirname(dir));
     const started = performance.now();
     const child = this.child ?? (await this.start());
     let timer: NodeJS.Timeout | undefined;

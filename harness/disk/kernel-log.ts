@@ -21,3 +21,14 @@ export async function kernelLog(millis: number): Promise<string> {
     .slice(-lines)
     .join('\n');
 }
+
+/** How the file systems say that what is on the disk cannot be. */
+const corruption =
+  /EXT4-fs error|EXT4-fs .*(corrupt|checksum)|JBD2: .*(corrupt|checksum|Invalid)|XFS .*(corrupt|Corrupt|Internal error|log mount\/recovery failed)|BTRFS (critical|error)|BTRFS .*csum failed/;
+
+/** The first line in which the kernel calls a device's file system corrupt, or null. @param device `loop3` */
+export function corruptionIn(log: string, device: string): string | null {
+  const named = new RegExp(`\\b${device}\\b`);
+  const line = log.split('\n').find((one) => named.test(one) && corruption.test(one));
+  return line === undefined ? null : `the kernel: ${line.replace(/^\[[^\]]*\]\s*/, '').trim()}`;
+}

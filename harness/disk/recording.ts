@@ -7,8 +7,11 @@ import type { Target } from '../core/target.js';
 import { workerTarget } from '../subjects/builtin.js';
 import { createSubject } from '../subjects/create.js';
 import { Zygote } from '../subjects/zygote.js';
-import { makeImage, type FileSystem } from './file-systems.js';
+import { controlLines, firstFault, mountedMark, type DiskFaults } from './faults.js';
+import { type FileSystem, makeImage } from './file-systems.js';
+import { fill } from './filler.js';
 import { LineProcess, type MappedExtent } from './line-process.js';
+import { RecordedMount } from './recorded-mount.js';
 import { ackMark, beginMark } from './trace-index.js';
 
 /** The target's folder, in the root of the file system. */
@@ -16,11 +19,6 @@ export const dataFolder = 'data';
 /** The file system's log is emptied so often (in commits): recovery takes as long as the log is. */
 const freezeEvery = 10;
 const limits = { timeMs: 60_000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 };
-
-export interface DiskFaults {
-  lyingFlush?: boolean;
-  delayMicros?: number;
-}
 
 export interface Recording {
   fs: FileSystem;
@@ -33,6 +31,10 @@ export interface Recording {
   /** What the target printed, and how it ended if not as it should. */
   log: string;
   trouble: string | null;
+  /** How it ended, where the disk's errors may have ended it: then that is no trouble. */
+  error: string | null;
+  /** Requests that the disk refused. */
+  refused: number;
   millis: number;
 }
 
@@ -48,7 +50,7 @@ export interface RecordOptions {
 
 /** Rejects where the machine cannot do it or our own parts fail; a target's failure is `trouble`. */
 export async function record(options: RecordOptions): Promise<Recording> {
-  const { folder, fs, target, faults } = options;
+  const { folder, fs, target, faults = {} } = options;
   const base = path.join(folder, 'base.img');
   const trace = path.join(folder, 'trace');
   const fuse = path.join(folder, 'fuse');
@@ -57,34 +59,25 @@ export async function record(options: RecordOptions): Promise<Recording> {
   mkdirSync(mount);
   await makeImage(fs, base);
   const recorder = await LineProcess.start('record', '--image', base, '--trace', trace, '--mount', fuse);
-  let recording: Recording;
+  let recording: Omit<Recording, 'refused'>;
   try {
     const hand = await LineProcess.start('hand');
     try {
-      const device = await hand.ask(`attach ${path.join(fuse, 'disk')} direct`);
-      const mounted = await hand.ask(
-        `mount ${device} ${mount} ${fs.type} ${fs.options === '' ? '-' : fs.options}`,
-      );
-      if (mounted !== '') throw new Error(`a fresh ${fs.name} cannot be mounted: ${mounted}`);
-      const run = new Run(
-        options,
-        hand,
-        mount,
-        openSync(path.join(fuse, 'mark'), 'w'),
-        path.join(fuse, 'mark'),
-      );
+      const place = new RecordedMount(hand, fs, path.join(fuse, 'disk'), mount);
+      await place.mount();
+      const marks = path.join(fuse, 'mark');
+      const run = new Run(options, place, openSync(marks, 'w'), marks);
       try {
         mkdirSync(path.join(mount, dataFolder));
-        await hand.ask(`freeze ${mount}`);
-        if (faults?.delayMicros !== undefined) await recorder.ask(`delay-micros ${faults.delayMicros}`);
-        if (faults?.lyingFlush === true) await recorder.ask('lying-flush 1');
+        await place.freeze();
+        for (const line of controlLines(faults)) await recorder.ask(line);
         run.mark(beginMark);
         recording = { fs, base, trace, ...(await run.go()) };
-        if (faults?.lyingFlush === true) await recorder.ask('lying-flush 0');
+        await recorder.ask('healthy');
       } finally {
         run.close();
       }
-      await hand.ask(`unmount ${mount}`);
+      await place.unmount();
     } finally {
       await hand.close();
     }
@@ -98,23 +91,28 @@ export async function record(options: RecordOptions): Promise<Recording> {
   if (target.kind === 'backend' && recording.acked < 0 && recording.trouble === null) {
     recording.trouble = 'nothing was committed';
   }
-  return recording;
+  return { ...recording, refused: Number(/ failed (\d+)/.exec(summary)?.[1] ?? 0) };
 }
 
-type Outcome = Pick<Recording, 'maps' | 'acked' | 'log' | 'trouble' | 'millis'>;
+type Outcome = Pick<Recording, 'maps' | 'acked' | 'log' | 'trouble' | 'error' | 'millis'>;
+type Work = Pick<Outcome, 'acked' | 'log' | 'trouble'>;
+
+/** A command's only pause is the one after its set-up; a backend can be stopped after any commit and opened again. */
+export const canPause = (target: Target): boolean => target.kind === 'backend';
 
 class Run {
   private readonly maps: Recording['maps'] = [];
   private readonly dir: string;
+  private readonly faults: DiskFaults;
 
   constructor(
     private readonly options: RecordOptions,
-    private readonly hand: LineProcess,
-    private readonly mount: string,
+    private readonly place: RecordedMount,
     private readonly marks: number,
     private readonly marksFile: string,
   ) {
-    this.dir = path.join(mount, dataFolder);
+    this.dir = path.join(place.folder, dataFolder);
+    this.faults = options.faults ?? {};
   }
 
   mark(text: string): void {
@@ -127,44 +125,83 @@ class Run {
 
   async go(): Promise<Outcome> {
     const started = performance.now();
-    const outcome =
-      this.options.target.kind === 'backend' ? await this.runBackend() : await this.runCommand();
-    return { ...outcome, maps: this.maps, millis: performance.now() - started };
+    const work = this.options.target.kind === 'backend' ? await this.runBackend() : await this.runCommand();
+    const expected = this.mayFail() && work.acked >= 0;
+    return {
+      ...work,
+      trouble: expected ? null : work.trouble,
+      error: expected ? work.trouble : null,
+      maps: this.maps,
+      millis: performance.now() - started,
+    };
+  }
+
+  private mayFail(): boolean {
+    return this.faults.errors !== undefined || this.faults.full !== undefined;
   }
 
   /** Empties the log and notes where files lie now. */
   private async settle(commit: number): Promise<void> {
-    await this.hand.ask(`freeze ${this.mount}`);
-    this.maps.push({ commit, extents: await this.hand.map(`map ${this.mount}`) });
+    // A file system with a broken disk may wait for it for ever.
+    if (commit >= firstFault(this.faults)) return;
+    await this.place.freeze();
+    this.maps.push({ commit, extents: await this.place.map() });
   }
 
-  private async runBackend(): Promise<Pick<Outcome, 'acked' | 'log' | 'trouble'>> {
-    const { target, seed, commits } = this.options;
+  /** What this run's faults ask for after a commit, and nobody but us can do. */
+  private async pause(commit: number): Promise<void> {
+    const { full } = this.faults;
+    if (full?.where === 'file-system' && full.afterCommit === commit) {
+      await fill(this.place.folder, full.leaveBytes);
+      await this.place.freeze();
+    }
+    if (this.faults.remountAfter === commit) {
+      await this.place.unmount();
+      await this.place.mount();
+      this.mark(mountedMark);
+    }
+  }
+
+  /** Commits after which the workload is stopped and goes on in a new process. */
+  private stops(): number[] {
+    const { commits } = this.options;
+    const { full, remountAfter } = this.faults;
+    const stops = new Set([commits, full?.afterCommit ?? commits, remountAfter ?? commits]);
+    for (let stop = freezeEvery; stop < commits; stop += freezeEvery) stops.add(stop);
+    return [...stops].sort((a, b) => a - b);
+  }
+
+  private async runBackend(): Promise<Work> {
+    const { target, seed } = this.options;
     if (target.kind !== 'backend') throw new Error('no backend');
     const zygote = new Zygote();
     const logs: string[] = [];
     let acked = -1;
+    let done = 0;
     try {
-      for (let done = 0; done < commits; done += freezeEvery) {
+      for (const stop of this.stops()) {
         const answer = await zygote.run({
           op: 'run',
           target: workerTarget(target),
           dir: this.dir,
           seed,
-          create: done === 0,
+          create: acked < 0,
           plan: null,
-          commits: Math.min(freezeEvery, commits - done),
+          commits: stop - done,
           marks: this.marksFile,
           limits,
         });
+        done = stop;
         logs.push(answer.log);
         acked = Math.max(acked, answer.acked);
-        await this.settle(acked);
         if (answer.result?.outcome !== 'done') {
           const why =
             answer.result?.reason ?? `signal ${answer.end.signal ?? '-'}, exit ${answer.end.exit ?? '-'}`;
+          if (!this.mayFail()) await this.settle(acked);
           return { acked, log: logs.join('\n'), trouble: `the workload did not end: ${why}` };
         }
+        await this.settle(acked);
+        await this.pause(stop);
       }
       return { acked, log: logs.join('\n'), trouble: null };
     } finally {
@@ -172,7 +209,7 @@ class Run {
     }
   }
 
-  private async runCommand(): Promise<Pick<Outcome, 'acked' | 'log' | 'trouble'>> {
+  private async runCommand(): Promise<Work> {
     const { target, seed, commits } = this.options;
     const zygote = new Zygote();
     const subject = createSubject(target, zygote);
@@ -187,15 +224,18 @@ class Run {
       }
       this.mark(ackMark(0));
       await this.settle(0);
+      await this.pause(0);
       const ran = await subject.run(this.dir, seed, undefined, {
         commits,
         onCommit: async (commit) => {
           this.mark(ackMark(commit));
           if (commit % freezeEvery === 0) await this.settle(commit);
+          await this.pause(commit);
         },
       });
-      await this.settle(ran.acked);
-      const trouble = ran.acked >= commits || ran.end === 'exited' ? null : (ran.detail ?? ran.end);
+      if (ran.acked >= commits || !this.mayFail()) await this.settle(ran.acked);
+      const fine = ran.acked >= commits || (ran.end === 'exited' && !this.mayFail());
+      const trouble = fine ? null : (ran.detail ?? ran.end);
       return { acked: ran.acked, log: ran.log, trouble };
     } finally {
       await subject.close();

@@ -1,0 +1,92 @@
+/** Crash states that are the file system's own breakage: told and counted apart from those of the target that lived on it. */
+import { readFileSync } from 'node:fs';
+import { addCounts, noCounts, violationsIn, type Counts } from '../core/counts.js';
+import type { FaultName } from '../core/events.js';
+import { choicesText } from '../disk/enumerate.js';
+import type { Violation } from '../disk/exploration.js';
+import { corruptionIn } from '../disk/kernel-log.js';
+import { unmountable, type StateSource } from '../disk/state-source.js';
+import type { CampaignContext } from './context.js';
+
+/** What it is called in events, as if it were a target. */
+export const fileSystemTarget = 'file-system';
+
+export interface Owner {
+  fault: FaultName;
+  rig: string;
+  fs: string;
+  /** Added to the name, for a disk that is wrong in some way. */
+  suffix: string;
+}
+
+export class OwnDamage {
+  readonly counts: Counts = noCounts();
+
+  constructor(
+    private readonly context: Pick<CampaignContext, 'emit'>,
+    private readonly owner: Owner,
+    private readonly kernelLog: (millis: number, source: StateSource) => Promise<string>,
+  ) {}
+
+  get id(): string {
+    return `${fileSystemTarget}${this.owner.suffix}`;
+  }
+
+  /**
+   * Why a violation is the file system's own, or null. A program can only write to files: a file system that cannot be mounted,
+   * or that the kernel calls corrupt, is not of its making.
+   */
+  async cause(found: Violation, source: StateSource): Promise<string | null> {
+    const { reason = '', verdict } = found.judgement;
+    const cause = reason.startsWith(unmountable) ? reason : await this.reported(found, source);
+    if (cause === null) return null;
+    const { fault, rig, fs } = this.owner;
+    if (violationsIn(this.counts) === 0) {
+      this.context.emit({
+        type: 'target-started',
+        target: { id: this.id, kind: 'command', expect: 'hold', fault, rig, fs },
+      });
+    }
+    this.counts[verdict]++;
+    return cause;
+  }
+
+  /** Shows the state once more and listens to what the kernel says of it. */
+  private async reported({ epoch, choices, acked }: Violation, source: StateSource): Promise<string | null> {
+    const started = performance.now();
+    const devices: string[] = [];
+    await source.check({ epoch: epoch.number, choices: choicesText(choices) }, acked.last, 1, (dir) => {
+      devices.push(...deviceOf(dir));
+    });
+    const log = await this.kernelLog(performance.now() - started, source);
+    return devices.map((device) => corruptionIn(log, device)).find((line) => line !== null) ?? null;
+  }
+
+  /** Takes what was told here out of a target's counts: there these states measured nothing. */
+  settle(counts: Partial<Counts>, millis: number): Partial<Counts> {
+    const states = violationsIn(this.counts);
+    if (states === 0) return counts;
+    const { fault, rig, fs } = this.owner;
+    const common = { target: this.id, fault, rig, fs, counts: this.counts };
+    this.context.emit({ type: 'states', ...common, states, of: null, exhaustive: false, millis });
+    this.context.emit({ type: 'target-ended', ...common });
+    const settled = noCounts();
+    addCounts(settled, counts);
+    for (const [verdict, count] of Object.entries(this.counts)) settled[verdict as keyof Counts] -= count;
+    settled['not-measured'] += states;
+    return settled;
+  }
+}
+
+/** Name of the block device that a folder's file system lies on (`loop3`); none, if on none. */
+function deviceOf(folder: string): string[] {
+  let best = { mount: '', device: '' };
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    const [before = '', after = ''] = line.split(' - ');
+    const mount = before.split(' ')[4] ?? '';
+    if (mount !== '' && folder.startsWith(`${mount}/`) && mount.length > best.mount.length) {
+      best = { mount, device: after.split(' ')[1] ?? '' };
+    }
+  }
+  return /^\/dev\/(\w+)$/.exec(best.device)?.slice(1) ?? [];
+}

@@ -1,0 +1,52 @@
+/** Fills a file system but for a few bytes, and gives the space back. The files lie beside the target's folder. */
+import { execa } from 'execa';
+import { mkdirSync, rmSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { PlugpullError, UnavailableError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
+
+const folderName = 'filler';
+const block = 4096;
+
+/** @param root the file system's root; afterwards about `leaveBytes` of data fit into it, for root too */
+export async function fill(root: string, leaveBytes: number): Promise<void> {
+  const folder = path.join(root, folderName);
+  mkdirSync(folder);
+  const spare = path.join(folder, 'spare');
+  const bulk = path.join(folder, 'bulk');
+  if (leaveBytes > 0 && !(await reserve(spare, 0, leaveBytes))) return; // it is that full already
+  const { bsize, bfree } = statfsSync(root);
+  const smallest = Math.max(block, bsize);
+  let filled = 0;
+  // In ever smaller pieces: no file system tells how much of its free space data can have.
+  for (let piece = roundUp((bsize * bfree) / 2); piece >= smallest;) {
+    if (await reserve(bulk, filled, piece)) filled += piece;
+    else piece = piece === smallest ? 0 : Math.max(smallest, roundUp(piece / 2));
+  }
+  rmSync(spare, { force: true });
+}
+
+/** Gives back what `fill` took, if it did: recovery on a full disk is not what a crash state is asked about. */
+export function makeRoom(root: string): void {
+  try {
+    rmSync(path.join(root, folderName), { recursive: true, force: true });
+  } catch {
+    // A file system that is too broken for it: the check that follows says so.
+  }
+}
+
+/** False where there is no space for it. */
+async function reserve(file: string, offset: number, length: number): Promise<boolean> {
+  const args = ['--offset', String(offset), '--length', String(length), file];
+  const done = await execa('fallocate', args, { reject: false, timeout: 60_000 });
+  if (done.exitCode === 0) return true;
+  if (done.code === 'ENOENT') {
+    throw new UnavailableError('fallocate is not installed', 'apt-get install util-linux');
+  }
+  if (done.stderr.includes('No space left')) return false;
+  throw new PlugpullError(`cannot fill ${file}: ${done.stderr.trim()}`, exitCodes.ownFailure);
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / block) * block;
+}
