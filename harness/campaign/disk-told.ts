@@ -55,7 +55,7 @@ export class FaultLog {
 
   constructor(private readonly name: DiskFaultName) {}
 
-  add(faults: DiskFaults, { refused, error }: Recording): void {
+  add(faults: DiskFaults, { refused = 0, error = null }: Recording): void {
     this.runs++;
     if (refused > 0 || error !== null || faults.full?.where === 'file-system') this.hit++;
     if (error === null) return;

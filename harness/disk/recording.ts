@@ -32,9 +32,9 @@ export interface Recording {
   log: string;
   trouble: string | null;
   /** How it ended, where the disk's errors may have ended it: then that is no trouble. */
-  error: string | null;
+  error?: string | null;
   /** Requests that the disk refused. */
-  refused: number;
+  refused?: number;
   millis: number;
 }
 
