@@ -301,6 +301,8 @@ export interface NativeAddon {
   setClock(epochMillis: number): void;
   /** Mixes at most 256 bytes into the kernel's random numbers, at once. */
   addEntropy(bytes: Buffer): void;
+  /** What the kernel still has of its log: lines of `<level>[seconds] text`. */
+  kernelLog(): string;
   /** The kernel kills this process with SIGKILL after so many nanoseconds. 0 disarms. */
   killAfter(nanoseconds: number): void;
 

@@ -1,6 +1,6 @@
 /** The agent: answers the controller's requests on the machine that it tortures. */
 import { execa } from 'execa';
-import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { machine, release } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { native } from '../../native/index.js';
@@ -33,7 +33,6 @@ type Handlers = {
 
 const maxPending = 64;
 const kernelLogBytes = 64 * 1024;
-const maxRecords = 100_000;
 
 export class Agent {
   private readonly work = new Work((mark) => this.confirm(mark));
@@ -206,38 +205,14 @@ function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** Reads the kernel's log record by record: dmesg(1) takes a second to start where every page of it is new. */
+/** Without dmesg(1), which takes a second to start where every page of it is new. */
 function kernelLog(): { text: string } {
-  let text = '';
-  const fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const record = Buffer.alloc(8192);
-    for (let i = 0; i < maxRecords; i++) {
-      const count = readRecord(fd, record);
-      if (count === 0) break;
-      if (count < 0) continue;
-      // prefix: priority, number, microseconds since boot; further lines are its dictionary
-      const [head = '', ...rest] = record.toString('utf8', 0, count).split(';');
-      const micros = Number(head.split(',')[2] ?? 0);
-      const said = rest.join(';').split('\n')[0] ?? '';
-      text = `${text}[${(micros / 1e6).toFixed(6).padStart(12)}] ${said}\n`.slice(-2 * kernelLogBytes);
-    }
-  } finally {
-    closeSync(fd);
-  }
-  return { text: text.slice(-kernelLogBytes) };
-}
-
-/** Bytes of the next record; 0: there is none; -1: it was overwritten, the next one can be read. */
-function readRecord(fd: number, into: Buffer): number {
-  try {
-    return readSync(fd, into, 0, into.length, null);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EPIPE') return -1;
-    if (code === 'EAGAIN') return 0;
-    throw error;
-  }
+  return {
+    text: native
+      .kernelLog()
+      .replaceAll(/^<\d+>/gm, '')
+      .slice(-kernelLogBytes),
+  };
 }
 
 function failureOf(error: unknown): AgentFailure {

@@ -39,6 +39,9 @@ export interface MachineSpec {
   sshPort?: number;
 }
 
+/** Bound of the cache of translated code: without it a machine grows to a GiB. */
+const translationMiB = 96;
+
 const quote = (text: string) => text.replaceAll(',', ',,');
 
 export function machineArguments(spec: MachineSpec): string[] {
@@ -53,7 +56,7 @@ export function machineArguments(spec: MachineSpec): string[] {
     ...['-M', 'q35,memory-backend=ram,usb=off,sata=off,smbus=off,vmport=off,graphics=off'],
     ...(config.accel === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi', '-cpu', 'max']),
+      : ['-accel', `tcg,thread=multi,tb-size=${translationMiB}`, '-cpu', 'max']),
     ...['-smp', String(config.cpus), '-m', `${config.memoryMiB}M`],
     ...['-chardev', `socket,id=qmp,fd=${descriptors.qmp}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=console,fd=${descriptors.console}`, '-serial', 'chardev:console'],

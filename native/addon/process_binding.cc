@@ -67,6 +67,10 @@ Napi::Value add_entropy(const Info& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value kernel_log(const Info& info) {
+  return Napi::String::New(info.Env(), guarded(info.Env(), [] { return plugpull::kernel_log(); }));
+}
+
 Napi::Value kill_after(const Info& info) {
   const std::uint64_t nanoseconds = whole_number(info[0], "nanoseconds");
   guarded(info.Env(), [&] { plugpull::kill_after(nanoseconds); });
@@ -159,6 +163,7 @@ void define_process(Napi::Env env, Napi::Object exports) {
   add("mark", mark);
   add("setClock", set_clock);
   add("addEntropy", add_entropy);
+  add("kernelLog", kernel_log);
   add("killAfter", kill_after);
   add("forkChild", fork_child);
   add("waitChild", wait_child);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/random.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <time.h>
 
 #include <algorithm>
@@ -38,6 +39,18 @@ void add_entropy(const void* bytes, std::size_t count) {
   if (::ioctl(device.get(), RNDADDENTROPY, &pool) < 0) throw OsError("ioctl RNDADDENTROPY", path, errno);
   // Else what was added counts only after the next minute.
   if (::ioctl(device.get(), RNDRESEEDCRNG) < 0) throw OsError("ioctl RNDRESEEDCRNG", path, errno);
+}
+
+std::string kernel_log() {
+  constexpr int kReadAll = 3;
+  constexpr int kSize = 10;
+  const int size = ::klogctl(kSize, nullptr, 0);
+  if (size < 0) throw OsError("klogctl", "", errno);
+  std::string text(static_cast<std::size_t>(size), '\0');
+  const int count = ::klogctl(kReadAll, text.data(), size);
+  if (count < 0) throw OsError("klogctl", "", errno);
+  text.resize(static_cast<std::size_t>(count));
+  return text;
 }
 
 }  // namespace plugpull

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace plugpull {
 
@@ -12,5 +13,8 @@ void set_clock(std::uint64_t epoch_millis);
 
 // Mixes bytes into the kernel's random numbers, at once.
 void add_entropy(const void* bytes, std::size_t count);
+
+// What the kernel still has of its log: lines of `<level>[seconds] text`. Throws OsError.
+std::string kernel_log();
 
 }  // namespace plugpull
