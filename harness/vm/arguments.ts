@@ -119,10 +119,8 @@ function dataDisk({ data, log }: Disks): string[] {
   return [
     ...['-blockdev', `${file(data)},node-name=medium-file`, '-blockdev', whole('medium')],
     ...['-blockdev', `${file(log)},node-name=log`],
-    ...[
-      '-blockdev',
-      'driver=blklogwrites,node-name=data,file=medium,log=log,log-sector-size=512,cache.no-flush=on',
-    ],
+    // Not `no-flush`: QEMU would not even log the guest's flushes then.
+    ...['-blockdev', 'driver=blklogwrites,node-name=data,file=medium,log=log,log-sector-size=512'],
     ...disk('data'),
   ];
 }
