@@ -19,6 +19,8 @@ interface Lack {
   remedy: string;
 }
 
+/** Names another kernel than `linux.uml` of Debian's package. */
+const kernelVariable = 'PLUGPULL_UML';
 const moduleNames = ['overlay', 'fuse', 'loop'];
 const modulesFolder = '/usr/lib/uml/modules';
 const install = 'apt-get install user-mode-linux kmod';
@@ -28,12 +30,17 @@ let found: UserModeLinux | Lack | null = null;
 
 /** What there is, looked for once. */
 function look(): UserModeLinux | Lack {
-  const program = onPath('linux.uml');
-  if (program === null) return { reason: 'user-mode Linux is not installed', remedy: install };
+  const named = process.env[kernelVariable];
+  const program = named === undefined ? onPath('linux.uml') : whereIs(named);
+  if (program === null) {
+    return named === undefined
+      ? { reason: 'user-mode Linux is not installed', remedy: install }
+      : { reason: `there is no program ${named}, which $${kernelVariable} names`, remedy: install };
+  }
   const asked = spawnSync(program, ['--version'], { encoding: 'utf8', timeout: versionMillis });
   const release = /^[0-9][\w.+-]*$/m.exec(asked.status === 0 ? asked.stdout : '')?.[0];
   if (release === undefined) {
-    return { reason: `${program} does not tell its version`, remedy: 'reinstall user-mode-linux' };
+    return { reason: `${program} is no user-mode Linux: it does not tell its version`, remedy: install };
   }
   const modules = modulesOf(path.join(modulesFolder, release));
   const [insmod, busybox] = [onPath('insmod'), onPath('busybox')];
@@ -68,16 +75,21 @@ function modulesOf(folder: string): string[] {
     .map((name) => path.join(folder, name));
 }
 
+/** Path of a program: where $PATH says, or where programs for root lie. */
 export function onPath(program: string): string | null {
   const folders = (process.env.PATH ?? '').split(':').concat('/usr/bin', '/usr/sbin', '/sbin', '/bin');
   for (const folder of folders.filter((one) => path.isAbsolute(one))) {
-    const file = path.join(folder, program);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      continue;
-    }
+    const file = whereIs(path.join(folder, program));
+    if (file !== null) return file;
   }
   return null;
+}
+
+function whereIs(program: string): string | null {
+  try {
+    accessSync(program, constants.X_OK);
+    return path.resolve(program);
+  } catch {
+    return null;
+  }
 }
