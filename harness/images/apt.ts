@@ -8,6 +8,9 @@ import { findTool, runTool, ToolError, type ToolOptions } from './tools.js';
 const defaultMirror = 'http://deb.debian.org/debian';
 const defaultSecurity = 'http://deb.debian.org/debian-security';
 
+/** A kernel is 70 MB. */
+const downloadMillis = 15 * 60_000;
+
 export interface Mirrors {
   /** The Debian release of this machine, e.g. `bookworm`; of another system, the newest release that fits. */
   suite: string;
@@ -158,7 +161,7 @@ ${mirrors.config}
   async download(names: readonly string[], closure = false): Promise<Downloaded[]> {
     const before = path.join(this.folder, closure ? 'cache/archives' : 'packages');
     const command = closure ? ['install', '--download-only', '-y'] : ['download'];
-    await runTool(['apt-get', '-qq', ...command, ...names], this.options);
+    await runTool(['apt-get', '-qq', ...command, ...names], { ...this.options, millis: downloadMillis });
     const files = (await readdir(before)).filter((name) => name.endsWith('.deb')).sort();
     const described = files.map(async (name) => {
       const file = path.join(before, name);

@@ -1,5 +1,5 @@
 /** Guest images: what other parts use. */
 export { buildImage } from './build.js';
 export { BrokenImageError, type ImageManifest } from './manifest.js';
-export { qemuFor, type Qemu } from './qemu.js';
+export { acceleratorFor, qemuFor, type Qemu } from './qemu.js';
 export { findImage, listImages, removeImage, type ListedImage, type VmImage } from './store.js';

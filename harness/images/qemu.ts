@@ -1,8 +1,8 @@
-/** The QEMU that runs an image. */
-import { spawnSync } from 'node:child_process';
+/** The QEMU that runs an image, and how. */
 import path from 'node:path';
 import { UnavailableError } from '../core/errors.js';
-import { findTool } from './tools.js';
+import { kvmBoots, kvmState } from './kvm.js';
+import { emulates, installedQemu, qemuRule } from './qemu-version.js';
 import type { VmImage } from './store.js';
 
 export interface Qemu {
@@ -13,33 +13,40 @@ export interface Qemu {
   version: string;
 }
 
-export const systemQemu = 'qemu-system-x86_64';
-
-/** What came with the image, or the system's. Throws UnavailableError where there is none. */
+/**
+ * What came with the image, or the system's. Throws UnavailableError where there is none, or only one whose emulation
+ * cannot be trusted with this kernel.
+ */
 export function qemuFor(image: VmImage): Qemu {
   const own = image.manifest.qemu;
   if (own !== undefined) {
     return { program: path.join(image.folder, own.program), env: process.env, version: own.version };
   }
-  const program = findTool(systemQemu);
-  const version = program === null ? null : qemuVersion(program);
-  if (program === null || version === null) {
+  const found = installedQemu();
+  if (found === null) {
     throw new UnavailableError(
-      program === null ? 'QEMU is not installed' : `${program} does not run`,
+      'QEMU is not installed',
       'apt-get install --no-install-recommends qemu-system-x86',
     );
   }
-  return { program, env: process.env, version };
+  const rule = qemuRule();
+  if (!emulates(found.version, image.release, rule) && !kvmState().works) {
+    throw new UnavailableError(
+      `kernel ${image.release} needs QEMU ${rule.atLeast} or newer without KVM, and this is ${found.version}: ${rule.why}`,
+      `build the image again, and it brings one along: plugpull image rm ${image.id}; plugpull image build ${image.manifest.recipe}`,
+    );
+  }
+  return { ...found, env: process.env };
 }
 
-const versions = new Map<string, string | null>();
+const accelerators = new Map<string, Promise<'kvm' | 'tcg'>>();
 
-/** `10.0.2` of a QEMU; null where it does not run. */
-export function qemuVersion(program: string): string | null {
-  const known = versions.get(program);
+/** `kvm` only where it has booted this image's kernel; looked at once in a process. */
+export function acceleratorFor(image: VmImage): Promise<'kvm' | 'tcg'> {
+  const { program } = qemuFor(image);
+  const known = accelerators.get(image.kernel);
   if (known !== undefined) return known;
-  const ran = spawnSync(program, ['--version'], { encoding: 'utf8', timeout: 10_000 });
-  const version = ran.status === 0 ? (/version (\d+(?:\.\d+)+)/.exec(ran.stdout)?.[1] ?? null) : null;
-  versions.set(program, version);
-  return version;
+  const found = kvmBoots(program, image.kernel, image.initrd).then((boots) => (boots ? 'kvm' : 'tcg'));
+  accelerators.set(image.kernel, found);
+  return found;
 }

@@ -35,7 +35,7 @@ export interface Recipe {
 
 /** Names of the kernels that have a recipe. */
 export function kernelNames(): string[] {
-  return readdirSync(recipeFolder)
+  return readdirSync(path.join(recipeFolder, 'kernels'))
     .filter((name) => name.endsWith('.json'))
     .map((name) => name.slice(0, -'.json'.length))
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
@@ -74,7 +74,7 @@ export function readRecipe(kernel: string, suite: string): Recipe {
 
 function kernelSource(kernel: string, suite: string): Pick<Recipe, 'suites' | 'package' | 'release'> {
   if (kernelNames().includes(kernel)) {
-    const { suites, package: name } = kernelSchema.parse(JSON.parse(text(`${kernel}.json`)));
+    const { suites, package: name } = kernelSchema.parse(JSON.parse(text(`kernels/${kernel}.json`)));
     return { suites, package: name, release: `${kernel}.` };
   }
   if (/^linux-image-[a-z0-9][a-z0-9.+-]*$/.test(kernel)) {

@@ -1,0 +1,97 @@
+/** Does KVM really run guests here? That the device can be opened does not say so. */
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { findTool } from './tools.js';
+import { systemQemu } from './qemu-version.js';
+
+export interface KvmState {
+  works: boolean;
+  /** In words, why or why not. */
+  reason: string;
+}
+
+const device = '/dev/kvm';
+const startMillis = 10_000;
+const bootMillis = 20_000;
+let known: KvmState | null = null;
+
+/** Has QEMU start a machine with KVM, without a guest, once in a process. */
+export function kvmState(): KvmState {
+  known ??= probe();
+  return known;
+}
+
+function probe(): KvmState {
+  try {
+    accessSync(device, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    return { works: false, reason: `${device}: ${(error as NodeJS.ErrnoException).code ?? 'error'}` };
+  }
+  const program = findTool(systemQemu);
+  if (program === null) return { works: false, reason: `${systemQemu} is not installed` };
+  const machine = [
+    '-M',
+    'q35',
+    '-accel',
+    'kvm',
+    '-cpu',
+    'host',
+    '-m',
+    '64',
+    '-S',
+    '-nodefaults',
+    '-display',
+    'none',
+  ];
+  const { status, stderr, error } = spawnSync(program, [...machine, '-qmp', 'stdio'], {
+    input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
+    encoding: 'utf8',
+    timeout: startMillis,
+    killSignal: 'SIGKILL',
+  });
+  if (status === 0) return { works: true, reason: 'QEMU starts machines with it' };
+  if (error !== undefined && 'code' in error && error.code === 'ETIMEDOUT') {
+    return { works: false, reason: 'QEMU hangs with it' };
+  }
+  const said = stderr.trim().split('\n')[0] ?? '';
+  return { works: false, reason: `${device} is there, but QEMU fails: ${said}` };
+}
+
+/** Boots a kernel with KVM as far as the initrd's first line: some hosts start machines that run no guest. */
+export async function kvmBoots(program: string, kernel: string, initrd: string): Promise<boolean> {
+  if (!kvmState().works) return false;
+  const child = spawn(
+    program,
+    [
+      ...[
+        '-M',
+        'q35',
+        '-accel',
+        'kvm',
+        '-cpu',
+        'host',
+        '-m',
+        '256',
+        '-nodefaults',
+        '-display',
+        'none',
+        '-no-reboot',
+      ],
+      ...['-serial', 'stdio', '-kernel', kernel, '-initrd', initrd],
+      ...['-append', 'console=ttyS0 quiet panic=-1 plugpull.probe=1'],
+    ],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  let said = '';
+  const timer = setTimeout(() => child.kill('SIGKILL'), bootMillis);
+  const stop = () => child.kill('SIGKILL');
+  process.once('exit', stop);
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4096)));
+  await new Promise<void>((resolve) => {
+    child.on('error', () => resolve());
+    child.on('close', () => resolve());
+  });
+  clearTimeout(timer);
+  process.off('exit', stop);
+  return said.includes('plugpull: kernel ');
+}
