@@ -45,13 +45,19 @@ export class MarksSeen {
   /** The work was over, with nothing in flight. */
   done = false;
   readonly began: Promise<void>;
+  /** Commit 0 is there, or a later one. */
+  readonly made: Promise<void>;
   readonly halted: Promise<void>;
   private sayBegan: () => void = () => undefined;
+  private sayMade: () => void = () => undefined;
   private sayHalted: () => void = () => undefined;
 
   constructor() {
     this.began = new Promise((resolve) => {
       this.sayBegan = resolve;
+    });
+    this.made = new Promise((resolve) => {
+      this.sayMade = resolve;
     });
     this.halted = new Promise((resolve) => {
       this.sayHalted = resolve;
@@ -67,6 +73,7 @@ export class MarksSeen {
         break;
       case 'ack':
         this.acked = Number(number);
+        this.sayMade();
         break;
       case 's':
         this.step = name.join(' ');
@@ -181,7 +188,9 @@ async function worked(
       resolve({ kind: 'guest', detail: `the work had not begun after ${beginMillis / 1000} s`, log: '' });
     }, beginMillis);
   });
-  const moment = seen.began.then(() => {
+  // A program's commit 0 was made by its set-up.
+  const origin = plan.phase === 'create' || target.kind === 'command' ? seen.began : seen.made;
+  const moment = origin.then(() => {
     clearTimeout(timer);
     return new Promise<null>((resolve) => {
       timer = setTimeout(() => resolve(null), delay);

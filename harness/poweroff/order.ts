@@ -47,23 +47,25 @@ export function whyNotThere({ target, fs }: PowerOffJob): { reason: string; reme
   return null;
 }
 
-/** Shares of cuts, in per cent, that are aimed at a named step. */
+/** Shares of cuts, in per cent: during the creation of a heap, and at a named step. */
+const inCreation = 10;
 const atStep = 25;
 const stepsAimedAt = 80;
 /** A step that never comes is waited for so long, in multiples of the time of work. */
 const patience = 6;
-/** No cut falls earlier: the guest would not have begun. */
-const leastMillis = 30;
 
-/** A cut drawn from the seed of a trial, `workMillis` after the start of the work on the average. */
+/** A cut drawn from the seed of a trial, `workMillis` after commit 0 (or after the start of the creation) on the average. */
 export function drawCut(seed: number, target: Target, workMillis: number): CrashPlan {
   const draw = random(seed);
-  const delayMicros = draw.int(leastMillis * 1000, (2 * workMillis - leastMillis) * 1000);
+  const delayMicros = draw.int(1, 2 * workMillis * 1000);
+  if (target.kind === 'backend' && draw.int(1, 100) <= inCreation) {
+    return { mode: 'time', phase: 'create', delayMicros };
+  }
   // Threads of their own pass their steps in another order each time.
   const named = target.kind === 'backend' && target.workload !== 'threads' && target.background !== true;
   if (named && draw.int(1, 100) <= atStep) {
     const step = draw.int(1, stepsAimedAt);
     return { mode: 'step', phase: 'run', step, delayMicros: patience * workMillis * 1000 };
   }
-  return { mode: 'time', phase: 'run', delayMicros };
+  return { mode: 'time', phase: 'run', afterCommit: 0, delayMicros };
 }
