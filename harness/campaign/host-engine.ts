@@ -25,7 +25,7 @@ const controlTrials = 60;
 const enoughCuts = 3;
 const evidenceBytes = 256 * 1024 ** 2;
 
-export const defaultHostCommits = 200_000;
+export const defaultHostCommits = 40_000;
 
 export class HostEngine implements Engine {
   readonly fault = 'power-command';

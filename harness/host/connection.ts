@@ -1,6 +1,7 @@
 /** A connection to a real machine over ssh: commands, and channels that an agent speaks over. */
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import ssh2, { type AnyAuthMethod, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
 import { addressText, type HostAddress } from './address.js';
 import { HostError } from './error.js';
@@ -36,7 +37,15 @@ export interface ChannelEnd {
   signal: string | null;
 }
 
+export interface OpenChannel {
+  channel: ClientChannel;
+  ended: Promise<ChannelEnd>;
+  /** The end of its stderr so far. */
+  stderr: () => string;
+}
+
 const execMillis = 60_000;
+const lostMillis = 500;
 const execBytes = 4 * 1024 ** 2;
 const stderrBytes = 16 * 1024;
 /** A dead connection is found out within interval × count; a slow machine must not look dead. */
@@ -123,28 +132,32 @@ export class HostConnection {
     const { channel } = opened;
     const out: Buffer[] = [];
     let bytes = 0;
-    const refusal: { error: HostError | null } = { error: null };
-    const refuse = (why: string): void => {
-      refusal.error ??= new HostError('refused', `${this.name}: ${why}: ${command.slice(0, 200)}`);
-      channel.destroy();
-      channel.close();
-    };
+    let refuse: (error: HostError) => void = () => undefined;
+    const refused = new Promise<HostError>((resolve) => {
+      refuse = resolve;
+    });
+    const because = (why: string): void =>
+      refuse(new HostError('refused', `${this.name}: ${why}: ${command.slice(0, 200)}`));
     channel.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > maxBytes) refuse(`a command said more than ${maxBytes} bytes`);
-      else out.push(chunk);
+      if (bytes <= maxBytes) out.push(chunk);
+      else because(`a command said more than ${maxBytes} bytes`);
     });
     const timer = setTimeout(
-      () => refuse(`a command was not done within ${timeoutMillis / 1000} s`),
+      () => because(`a command was not done within ${timeoutMillis / 1000} s`),
       timeoutMillis,
     );
     try {
       if (input === undefined) channel.end();
       else input.pipe(channel);
-      const end = await Promise.race([opened.ended, this.lost]);
-      if (refusal.error !== null) throw refusal.error;
-      if (end instanceof HostError) throw end;
-      return { ...end, stdout: Buffer.concat(out), stderr: opened.stderr() };
+      let end = await Promise.race([opened.ended, this.lost, refused]);
+      if (!(end instanceof HostError) && end.exit === null && end.signal === null) {
+        // The channels of a lost connection are closed first.
+        end = await Promise.race([this.lost, sleep(lostMillis, end)]);
+      }
+      if (!(end instanceof HostError)) return { ...end, stdout: Buffer.concat(out), stderr: opened.stderr() };
+      channel.destroy();
+      throw end;
     } finally {
       clearTimeout(timer);
       input?.unpipe(channel);
@@ -161,39 +174,41 @@ export class HostConnection {
   }
 
   /** Starts a program and leaves its stdin and stdout to the caller, who must read. */
-  async open(
-    command: string,
-  ): Promise<{ channel: ClientChannel; ended: Promise<ChannelEnd>; stderr: () => string }> {
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
+  async open(command: string): Promise<OpenChannel> {
+    return await new Promise<OpenChannel>((resolve, reject) => {
       void this.lost.then(reject);
       const fail = (error: Error): void =>
         reject(new HostError('lost', `${this.name}: cannot run a command: ${error.message}`));
       try {
-        this.client.exec(command, (error, opened) => (error ? fail(error) : resolve(opened)));
+        this.client.exec(command, (error, channel) => (error ? fail(error) : resolve(watch(channel))));
       } catch (error) {
         fail(error as Error);
       }
     });
-    const end: ChannelEnd = { exit: null, signal: null };
-    let errors = '';
-    channel.stderr.setEncoding('utf8');
-    channel.stderr.on('data', (text: string) => {
-      errors = (errors + text).slice(-stderrBytes);
-    });
-    channel.on('exit', (code: number | null, signal?: string) => {
-      end.exit = code;
-      end.signal = signal ?? null;
-    });
-    // Its own errors come with the connection's end, which is told by `lost`.
-    channel.on('error', () => undefined);
-    const ended = new Promise<ChannelEnd>((resolve) => channel.once('close', () => resolve(end)));
-    return { channel, ended, stderr: () => errors };
   }
 
   /** Ends it at once: the machine may not be there any more to say farewell. */
   close(): void {
     this.client.destroy();
   }
+}
+
+/** In the turn in which the channel comes: all that a quick program says may come in the same packet. */
+function watch(channel: ClientChannel): OpenChannel {
+  const end: ChannelEnd = { exit: null, signal: null };
+  let errors = '';
+  channel.stderr.setEncoding('utf8');
+  channel.stderr.on('data', (text: string) => {
+    errors = (errors + text).slice(-stderrBytes);
+  });
+  channel.on('exit', (code: number | null, signal?: string) => {
+    end.exit = code;
+    end.signal = signal ?? null;
+  });
+  // Its own errors come with the connection's end, which is told by `lost`.
+  channel.on('error', () => undefined);
+  const ended = new Promise<ChannelEnd>((resolve) => channel.once('close', () => resolve(end)));
+  return { channel, ended, stderr: () => errors };
 }
 
 /** Algorithms for the key types that are known first, so that a machine with several keys shows one of those. */

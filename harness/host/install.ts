@@ -91,5 +91,5 @@ export async function findInstalled(connection: HostConnection, folder: string):
 }
 
 function command(node: string, agent: string, text: string): Installed {
-  return { command: shell(`exec ${quote(node)} ${quote(agent)} --stdio`), text };
+  return { command: shell(`exec ${quote(node)} ${quote(agent)}`), text };
 }
