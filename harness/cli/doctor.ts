@@ -1,6 +1,7 @@
 /** `plugpull doctor`: what this machine can do, what it lacks, and how to get it. */
 import { Command } from 'commander';
 import { exitCodes } from '../core/exit-codes.js';
+import { diagnoseImages } from '../campaign/diagnose-images.js';
 import { diagnose, type Finding } from '../campaign/diagnose.js';
 
 export function doctorCommand(): Command {
@@ -8,7 +9,7 @@ export function doctorCommand(): Command {
     .description('what this machine can do, what it lacks, and how to get it')
     .option('--json', 'print JSON')
     .action(async (flags: { json?: boolean }) => {
-      const findings = await diagnose();
+      const findings = [...(await diagnose()), ...(await diagnoseImages())];
       if (flags.json === true) {
         process.stdout.write(`${JSON.stringify({ schema: 'plugpull.doctor/1', findings }, null, 2)}\n`);
       } else {

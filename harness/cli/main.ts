@@ -4,6 +4,7 @@ import { version } from '../core/version.js';
 import { complain, complainOfTheUncaught } from './complain.js';
 import { certifyCommand } from './certify.js';
 import { doctorCommand } from './doctor.js';
+import { imageCommand } from './image.js';
 import { listCommand } from './list.js';
 import { mergeCommand } from './merge.js';
 import { replayCommand } from './replay.js';
@@ -24,6 +25,7 @@ function program(): Command {
     reportCommand(),
     mergeCommand(),
     listCommand(),
+    imageCommand(),
     doctorCommand(),
   ]) {
     main.addCommand(command.exitOverride().showSuggestionAfterError());

@@ -23,7 +23,7 @@ export interface Mirrors {
 
 /** The mirrors that this machine takes its packages from. */
 export async function hostMirrors(): Promise<Mirrors> {
-  const suite = debianRelease(readText('/etc/os-release')) ?? 'trixie';
+  const suite = hostSuite();
   if (findTool('apt-get') === null)
     throw new UnavailableError('images are built from Debian packages by apt');
   const targets = await runTool([
@@ -35,6 +35,11 @@ export async function hostMirrors(): Promise<Mirrors> {
   ]).catch(() => '');
   const config = await runTool(['apt-config', 'dump', 'Acquire']).catch(() => '');
   return { suite, ...mirrorsOf(targets, suite), config: transportConfig(config) };
+}
+
+/** The Debian release whose programs run as they do here; on another system, the newest. */
+export function hostSuite(): string {
+  return debianRelease(readText('/etc/os-release')) ?? 'trixie';
 }
 
 /** VERSION_CODENAME of Debian; null on another system. @param osRelease the text of /etc/os-release */

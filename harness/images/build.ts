@@ -19,6 +19,7 @@ const mib = 1024 ** 2;
 /** What a build keeps, and what the kernel's package takes while it is unpacked. */
 const imageBytes = 300 * mib;
 const kernelWorkBytes = 400 * mib;
+export const buildingTools = ['mmdebstrap', 'sqfstar', 'apt-get', 'dpkg-deb', 'tar', 'bash', 'flock'];
 
 /**
  * Builds the image of a kernel, or gives the one that is there. One build at a time: others wait. A broken image is
@@ -57,7 +58,7 @@ async function build(
   progress: (text: string) => void,
   signal?: AbortSignal,
 ): Promise<VmImage> {
-  needTools(['mmdebstrap', 'sqfstar', 'apt-get', 'dpkg-deb', 'tar', 'bash']);
+  needTools(buildingTools);
   const began = performance.now();
   const work = await workFolder();
   // If one of two fails, the other is stopped too.

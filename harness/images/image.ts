@@ -2,4 +2,4 @@
 export { buildImage } from './build.js';
 export { BrokenImageError, type ImageManifest } from './manifest.js';
 export { acceleratorFor, qemuFor, type Qemu } from './qemu.js';
-export { findImage, listImages, removeImage, type ListedImage, type VmImage } from './store.js';
+export { findImage, holdImage, listImages, removeImage, type ListedImage, type VmImage } from './store.js';

@@ -1,12 +1,12 @@
 /** Guest images in the cache: finding, listing and removing them. */
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { storageError, UnavailableError, UsageError } from '../core/errors.js';
-import { hostMirrors } from './apt.js';
+import { hostSuite } from './apt.js';
 import { bytesOf, cacheFolder, ownPrefix } from './cache.js';
 import { takeLock } from './lock.js';
-import { BrokenImageError, readManifest, verifyFiles, type ImageManifest } from './manifest.js';
+import { BrokenImageError, manifestName, readManifest, verifyFiles, type ImageManifest } from './manifest.js';
 import { readRecipe, type Recipe } from './recipe.js';
 
 export interface VmImage {
@@ -30,11 +30,7 @@ export const buildLock = 'images';
  * @throws BrokenImageError, UsageError for a kernel that nobody knows
  */
 export async function findImage(kernel: string): Promise<VmImage | null> {
-  return imageOf(await hostRecipe(kernel));
-}
-
-export async function hostRecipe(kernel: string): Promise<Recipe> {
-  return readRecipe(kernel, (await hostMirrors()).suite);
+  return imageOf(readRecipe(kernel, hostSuite()));
 }
 
 export async function imageOf(recipe: Recipe): Promise<VmImage | null> {
@@ -115,6 +111,12 @@ export async function removeImage(id: string): Promise<void> {
   } finally {
     await lock.release();
   }
+}
+
+/** Keeps an image from being removed while a run goes on, in which at times no machine has its files open. */
+export function holdImage(image: VmImage): { release(): void } {
+  const fd = openSync(path.join(image.folder, manifestName), 'r');
+  return { release: () => closeSync(fd) };
 }
 
 /** Takes a folder out of the way at once, so that nobody finds half of it, and then removes it. */

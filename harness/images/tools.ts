@@ -13,6 +13,7 @@ const packages: Record<string, string> = {
   'apt-get': 'apt',
   'apt-cache': 'apt',
   'dpkg-deb': 'dpkg',
+  flock: 'util-linux',
   bash: 'bash',
   tar: 'tar',
 };
@@ -29,11 +30,15 @@ export function findTool(name: string): string | null {
 export function needTools(names: readonly string[]): void {
   const missing = names.filter((name) => findTool(name) === null);
   if (missing.length === 0) return;
-  const wanted = [...new Set(missing.map((name) => packages[name] ?? name))].join(' ');
   throw new UnavailableError(
     `building an image needs ${missing.join(', ')}`,
-    `apt-get install --no-install-recommends ${wanted}`,
+    `apt-get install --no-install-recommends ${packagesOf(missing)}`,
   );
+}
+
+/** Debian packages that have these programs. */
+export function packagesOf(names: readonly string[]): string {
+  return [...new Set(names.map((name) => packages[name] ?? name))].join(' ');
 }
 
 export interface ToolOptions {
