@@ -24,6 +24,10 @@ optional=(
   "libgdbm-dev:/usr/include/gdbm.h"
   "liblmdb-dev:/usr/include/lmdb.h"
   "gawk:/usr/bin/gawk"
+  "qemu-system-x86:/usr/bin/qemu-system-x86_64"
+  "mmdebstrap:/usr/bin/mmdebstrap"
+  "squashfs-tools:/usr/bin/sqfstar"
+  "uidmap:/usr/bin/newuidmap"
 )
 # What only the project's own tests need.
 testing=(
@@ -62,3 +66,9 @@ if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.j
 fi
 echo "setup: building" >&2
 bash scripts/build.sh >&2
+if [ "${1:-}" = "--with-tests" ]; then
+  # Kept in the cache: built once on a machine.
+  echo "setup: building guest images" >&2
+  bin/plugpull image build 6.1 6.12 >&2 ||
+    echo "setup: there are no guest images; going on without" >&2
+fi
