@@ -49,6 +49,10 @@ const shape = z.looseObject({
   }),
   acked: z.object({ first: z.number().int(), last: z.number().int() }),
   verdict: z.string(),
+  kernel: z
+    .string()
+    .regex(/^[\w.+-]+$/)
+    .optional(),
 });
 
 /** The crash state in a bundle, or null if the bundle holds something else. Throws UsageError if it is damaged. */
