@@ -26,7 +26,18 @@ export interface RunFlags {
   diskFault?: string[];
   uml?: boolean;
   kernel?: string[];
-  powerOff?: string[];
+  powerOffMode?: string[];
+  host?: string;
+  identity?: string;
+  knownHosts?: string;
+  powerOff?: string;
+  powerOn?: string;
+  offFor?: number;
+  afterBoot?: string;
+  bootTimeout?: number;
+  remoteDir?: string;
+  remoteTools?: string;
+  remotePlugpull?: string;
   recover?: string;
   profile?: string[];
   states?: number;
@@ -74,7 +85,22 @@ const heapFlags: Named = [
   ['target', '--target'],
 ];
 
+const hostFlags: Named = [
+  ['identity', '--identity'],
+  ['knownHosts', '--known-hosts'],
+  ['powerOff', '--power-off'],
+  ['powerOn', '--power-on'],
+  ['offFor', '--off-for'],
+  ['afterBoot', '--after-boot'],
+  ['bootTimeout', '--boot-timeout'],
+  ['remoteDir', '--remote-dir'],
+  ['remoteTools', '--remote-tools'],
+  ['remotePlugpull', '--remote-plugpull'],
+];
+
 export function requireTogether(flags: RunFlags): void {
+  const alone = flags.host === undefined && hostFlags.find(([name]) => flags[name] !== undefined);
+  if (alone) throw new UsageError(`${alone[1]} goes with --host`, 'see docs/real-machines.md');
   const given = (['setup', 'run', 'check'] as const).filter((name) => flags[name] !== undefined);
   if (given.length > 0 && given.length < 3) {
     throw new UsageError('--setup, --run and --check go together', 'see docs/your-own-program.md');

@@ -14,7 +14,7 @@ export function powerOffEngine(
   targets: Target[],
   shownByKill: Target[],
 ): { engine: PowerOffEngine; wantsMounts: boolean } {
-  const modes = choose('--power-off', flags.powerOff ?? powerOffModes, powerOffModes);
+  const modes = choose('--power-off-mode', flags.powerOffMode ?? powerOffModes, powerOffModes);
   const [recover = 'guest'] = choose('--recover', [flags.recover ?? 'guest'], recoverPlaces);
   const kernels = flags.kernel ?? [defaultKernel];
   choose(

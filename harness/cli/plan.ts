@@ -16,6 +16,7 @@ import { native } from '../../native/index.js';
 import { checkUsable } from '../rigs/folder.js';
 import { diskEngine } from '../uml/choose.js';
 import { requireTogether, type RunFlags } from './flags.js';
+import { hostEngine, wantsHost } from './plan-host.js';
 import { powerOffEngine } from './plan-poweroff.js';
 
 export interface CampaignPlan {
@@ -29,8 +30,10 @@ export interface CampaignPlan {
 export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
   requireTogether(flags);
   if (flags.dir !== undefined) checkUsable(flags.dir);
-  const faults = pick('fault', flags.fault ?? config.fault, faultNames);
-  const rigs = pick('rig', flags.rig ?? config.rig, rigNames);
+  // Whoever names a machine means it.
+  const onHost = flags.host !== undefined && flags.fault === undefined && flags.rig === undefined;
+  const faults = pick('fault', onHost ? ['power-command'] : (flags.fault ?? config.fault), faultNames);
+  const rigs = pick('rig', onHost ? ['host'] : (flags.rig ?? config.rig), rigNames);
   const [sweep = 'first'] = pick(
     'sweep',
     flags.sweep === undefined ? ['first'] : [flags.sweep],
@@ -87,10 +90,13 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
     engines.push(engine);
     guestsWantMounts = wantsMounts;
   }
+  if (faults.includes('power-command') && rigs.includes('host') && wantsHost(flags, asked)) {
+    engines.push(hostEngine(flags, shownBy(targets, ['kill', 'cut'])));
+  }
   if (engines.length === 0) {
     throw new UsageError(
       `no rig among ${rigs.join(', ')} can do the fault ${faults.join(', ')}`,
-      '`kill` needs rig folder; `cut` needs rig model or disk; `poweroff` needs rig vm',
+      '`kill` needs rig folder; `cut` needs rig model or disk; `poweroff` needs rig vm; `power-command` needs rig host',
     );
   }
   const wantsMounts =

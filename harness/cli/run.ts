@@ -56,8 +56,12 @@ export function runCommand(): Command {
     .option('--recover-twice <what>', 'what two recoveries must agree in: state or bytes')
     .option('--promise <what>', 'what that program promises of acked commits: durable or consistent')
     .option('--timeout <duration>', 'for setup, check and the silence of run', duration)
-    .option('--fault <names>', 'kill, cut (default: both, as far as this machine can), poweroff', list)
-    .option('--rig <names>', 'folder, model, disk, vm', list)
+    .option(
+      '--fault <names>',
+      'kill, cut (default: both, as far as this machine can), poweroff, power-command',
+      list,
+    )
+    .option('--rig <names>', 'folder, model, disk, vm, host', list)
     .option('--fs <list>', 'file systems of rigs disk and vm: ext4,xfs,btrfs, and f2fs in guests', list)
     .option(
       '--disk-fault <names>',
@@ -68,7 +72,7 @@ export function runCommand(): Command {
     .option('--no-uml', 'never use user-mode Linux')
     .option('--kernel <names>', 'kernels of the guests of rig vm (default: 6.1)', list)
     .option(
-      '--power-off <modes>',
+      '--power-off-mode <modes>',
       'what the disk of rig vm loses: kept, volatile, log (default: all of them)',
       list,
     )
@@ -86,6 +90,17 @@ export function runCommand(): Command {
       smallNumber,
     )
     .option('--memory <size>', 'memory for remembering crash states on rig model, such as 512M', bytes)
+    .option('--host <address>', 'a real machine whose power is cut, such as root@pi or root@pi:2222')
+    .option('--identity <file>', 'private key for it (default: the keys of the ssh agent)')
+    .option('--known-hosts <file>', 'its host key is in there (default: ~/.ssh/known_hosts)')
+    .option('--power-off <command>', 'cuts its power; run here, by /bin/sh')
+    .option('--power-on <command>', 'gives it back (default: it comes back by itself)')
+    .option('--off-for <duration>', 'how long its power stays off (default: 3s)', duration)
+    .option('--after-boot <command>', 'run there after each boot, such as a mount')
+    .option('--boot-timeout <duration>', 'how long it may take to come back (default: 5m)', duration)
+    .option('--remote-dir <folder>', 'folder there, on the file system that is tortured')
+    .option('--remote-tools <folder>', 'folder there for node and plugpull (default: /var/tmp/plugpull)')
+    .option('--remote-plugpull <folder>', 'a built checkout there, instead of what we would copy')
     .option('--commits <n>', 'commits in a run that is recorded for cuts', positiveInteger)
     .option(
       '--sweep <which>',

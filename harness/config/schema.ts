@@ -27,8 +27,8 @@ const commandTarget = z.strictObject({
   memoryBytes: count.optional(),
 });
 
-export const faultNames = ['kill', 'cut', 'poweroff'] as const;
-export const rigNames = ['folder', 'model', 'disk', 'vm'] as const;
+export const faultNames = ['kill', 'cut', 'poweroff', 'power-command'] as const;
+export const rigNames = ['folder', 'model', 'disk', 'vm', 'host'] as const;
 
 export const configSchema = z.strictObject({
   /** Programs to torture, by name. */
