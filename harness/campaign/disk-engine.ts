@@ -17,6 +17,7 @@ import {
 import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { diskProgram } from '../disk/line-process.js';
+import { mountsAtOnce } from '../disk/mounts-at-once.js';
 import { Presenter } from '../disk/presenter.js';
 import { canPause, record, type Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
@@ -279,7 +280,8 @@ async function* presenters(
   folder: string,
   unit: number,
 ): AsyncGenerator<StateSource> {
-  for (let slot = 0; slot < context.jobs * presentersPerJob; slot++) {
+  const slots = Math.min(context.jobs * presentersPerJob, mountsAtOnce(recording.fs.type));
+  for (let slot = 0; slot < slots; slot++) {
     const own = path.join(folder, `slot-${slot}`);
     mkdirSync(own);
     yield await Presenter.start(recording, createChecker(target, seed, own), own, unit);
