@@ -19,10 +19,13 @@ export interface Checker {
   close(): Promise<void>;
 }
 
-/** @param folder an existing folder for named pipes */
-export function createChecker(target: Target, seed: number, folder: string): Checker {
+/**
+ * @param folder an existing folder for named pipes
+ * @param started a zygote that runs already and has nothing else to do, where starting one takes long; it stays the caller's
+ */
+export function createChecker(target: Target, seed: number, folder: string, started?: Zygote): Checker {
   return target.kind === 'backend'
-    ? new ResidentChecker(target, seed, folder)
+    ? new ResidentChecker(target, seed, folder, started)
     : new CommandChecker(createSubject(target, new Zygote()), seed);
 }
 
@@ -60,7 +63,7 @@ interface Child {
 
 /** A forked child that checks until it dies; its death is the verdict of the state that it was at. */
 class ResidentChecker implements Checker {
-  private readonly zygote = new Zygote();
+  private readonly zygote: Zygote;
   private child: Child | null = null;
   private waiting: ((result: WorkerResult | 'timeout') => void) | null = null;
 
@@ -68,7 +71,10 @@ class ResidentChecker implements Checker {
     private readonly target: BackendTarget,
     private readonly seed: number,
     private readonly folder: string,
-  ) {}
+    private readonly started?: Zygote,
+  ) {
+    this.zygote = started ?? new Zygote();
+  }
 
   async check(dir: string): Promise<SubjectCheck> {
     makeRoom(path.dirname(dir));
@@ -130,7 +136,7 @@ class ResidentChecker implements Checker {
 
   async close(): Promise<void> {
     await this.refresh();
-    await this.zygote.close();
+    if (this.started === undefined) await this.zygote.close();
   }
 
   private async start(): Promise<Child> {

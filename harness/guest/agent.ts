@@ -37,7 +37,7 @@ const kernelLogBytes = 64 * 1024;
 export class Agent {
   private readonly work = new Work((mark) => this.confirm(mark));
   private readonly storage = new Storage();
-  private readonly present = new Present();
+  private readonly present = new Present(this.work.zygote);
   private readonly unconfirmed = new Map<number, () => void>();
   private lastMark = 0;
   private pending = 0;

@@ -5,11 +5,15 @@ import { createChecker } from '../disk/checker.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { Presenter } from '../disk/presenter.js';
 import type { SubjectCheck } from '../subjects/subject.js';
+import type { Zygote } from '../subjects/zygote.js';
 import { object, type Params, ParamsError, path as pathOf, text, texts, whole } from './params.js';
 import { targetOf } from './work.js';
 
 export class Present {
   private presenter: Presenter | null = null;
+
+  /** @param zygote runs already; meanwhile it has nothing else to do */
+  constructor(private readonly zygote: Zygote) {}
 
   async present(params: Params): Promise<null> {
     await this.end();
@@ -18,7 +22,7 @@ export class Present {
     if (unit !== 512 && unit !== 4096) throw new ParamsError('unit: 512 or 4096 is needed');
     const base = await fileOf(object(params.base, 'base'), path.join(folder, 'base'));
     const trace = await fileOf(object(params.trace, 'trace'), path.join(folder, 'trace'));
-    const checker = createChecker(targetOf(params), whole(params, 'seed'), folder);
+    const checker = createChecker(targetOf(params), whole(params, 'seed'), folder, this.zygote);
     const fs = parseFileSystem(text(params, 'fs'));
     try {
       const shown = { base, trace, fs, maps: [], acked: 0, log: '', trouble: null, millis: 0 };

@@ -15,7 +15,7 @@ import type { Marks } from './protocol.js';
 const runMillis = 3600 * 1000;
 
 export class Work {
-  private readonly zygote = new Zygote();
+  readonly zygote = new Zygote();
   /** A zygote takes one job at a time. */
   private turn: Promise<unknown> = Promise.resolve();
   private subject: { key: string; subject: Subject } | null = null;

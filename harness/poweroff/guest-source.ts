@@ -9,7 +9,7 @@ import { extraDevices } from '../vm/config.js';
 import type { Vm } from '../vm/vm.js';
 import { makeStateImage, saveDisk } from './block-log.js';
 import { bringTarget, type Guests } from './guests.js';
-import { deathOf, failed } from './second-guest.js';
+import { deathOf, failed, ranOutOfTime } from './second-guest.js';
 
 const presentFolder = '/run/plugpull/present';
 const askMillis = 60_000;
@@ -55,7 +55,11 @@ export class GuestSource implements StateSource {
       const vm = await this.guest();
       try {
         const params = { epoch, choices, acked, times };
-        return await vm.agent.call('try', params, { timeoutMillis: askMillis + times * each });
+        const checks = await vm.agent.call('try', params, { timeoutMillis: askMillis + times * each });
+        const late = checks.find(ranOutOfTime);
+        if (late === undefined) return checks;
+        await this.end();
+        return late.reason;
       } catch (error) {
         const death = await deathOf(vm, error);
         if (death === null) throw error;
