@@ -82,9 +82,9 @@ export class QemuProcess {
       ]);
       return started;
     } catch (error) {
+      const why = await started.explain('start', error);
       await started.kill();
-      if (error instanceof VmError) throw started.error('start', error.message);
-      throw started.error('start', `QEMU did not start: ${(error as Error).message}`);
+      throw started.error('start', why.message);
     }
   }
 
@@ -174,6 +174,11 @@ export class QemuProcess {
     const how = signal ?? `exit ${code ?? '?'}`;
     const panic = /Kernel panic[^\r\n]*/.exec(this.console())?.[0];
     if (panic !== undefined) return this.error('panic', `the guest's kernel panicked: ${panic}`);
+    if (code === 0) {
+      // What the first programs of a guest say when they give up.
+      const last = [...this.console().matchAll(/plugpull: ([^\r\n]*)/g)].at(-1)?.[1];
+      return this.error('gone', `the guest powered itself off${last === undefined ? '' : `: ${last}`}`);
+    }
     const said = this.stderr().trim().split('\n').slice(-3).join('; ');
     return this.error('gone', `QEMU ended by itself (${how})${said === '' ? '' : `: ${said}`}`);
   }

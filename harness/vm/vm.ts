@@ -1,6 +1,6 @@
 /** A virtual machine that runs: booted, or restored from a template. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { AgentClient, AgentError } from '../guest/client.js';
 import { LineCutter } from '../guest/lines.js';
@@ -53,6 +53,8 @@ export class Vm {
     const began = performance.now();
     const { disk, log, extraDisks = [], patienceMillis = restoreMillis } = options;
     if (extraDisks.length > maxExtraDisks) throw new Error(`more than ${maxExtraDisks} further disks`);
+    const { diskBytes } = template.config;
+    if (statSync(disk).size !== diskBytes) throw new Error(`${disk} does not have ${diskBytes} bytes`);
     if (log !== undefined) closeSync(openSync(log, 'w'));
     const spec: MachineSpec = {
       config: template.config,
@@ -143,19 +145,23 @@ export class Vm {
       ]);
       return this;
     } catch (error) {
-      const why = this.whyNot(kind, millis, error);
+      const why = await this.whyNot(kind, millis, error);
       await this.kill();
       throw why;
     }
   }
 
-  private whyNot(kind: 'boot' | 'restore', millis: number, error: unknown): VmError {
-    if (error instanceof VmError && error.kind !== 'hung') return error;
+  private async whyNot(kind: 'boot' | 'restore', millis: number, error: unknown): Promise<VmError> {
+    const why = await this.explain(error);
+    if (why instanceof VmError && why.kind !== 'hung') {
+      // QEMU ends where it cannot make sense of a state.
+      return kind === 'restore' && why.kind === 'gone' ? this.process.error(kind, why.message) : why;
+    }
     if (error instanceof AgentError && error.kind === 'timeout') {
       const what = kind === 'boot' ? 'did not boot to its agent' : 'gave no sign of life after its restore';
       return this.process.error(kind === 'boot' ? 'boot' : 'hung', `the guest ${what} in ${millis / 1000} s`);
     }
-    return this.process.error(kind, (error as Error).message);
+    return this.process.error(kind, why.message);
   }
 
   private async load(timeoutMillis: number): Promise<void> {
