@@ -1,9 +1,10 @@
 /**
- * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk]`. Figures are medians and ratios of things
+ * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk|disk-audit]`. Figures are medians and ratios of things
  * measured side by side in one run; nothing here is asserted.
  */
 import { benchCommit } from './commit.js';
 import { benchDisk } from './disk.js';
+import { benchDiskAudit } from './disk-audit.js';
 import { benchMemory } from './memory.js';
 import { benchModel } from './model.js';
 import { benchTrials } from './trials.js';
@@ -14,6 +15,7 @@ const benches: Record<string, (argument: string | undefined) => Promise<unknown>
   commit: benchCommit,
   memory: benchMemory,
   disk: benchDisk,
+  'disk-audit': benchDiskAudit,
 };
 
 const [name, argument] = process.argv.slice(2);

@@ -41,10 +41,12 @@ class Exploration {
 
   async run(): Promise<Explored> {
     const { epochs, exhaustive, sources } = this.options;
-    await this.pass(boundaries(epochs));
-    await this.pass(singles(epochs));
-    await this.pass(prefixes(epochs));
-    await this.pass(tears(epochs, this.options.unit));
+    if (this.options.onlySubsets !== true) {
+      await this.pass(boundaries(epochs));
+      await this.pass(singles(epochs));
+      await this.pass(prefixes(epochs));
+      await this.pass(tears(epochs, this.options.unit));
+    }
     const seesReads = sources.every(({ reads }) => reads);
     if (seesReads) {
       await this.subsetsAsTrees();

@@ -24,6 +24,8 @@ export interface ExplorationOptions {
   /** performance.now() at which no new state begins. */
   deadline: number;
   exhaustive: boolean;
+  /** No tears, and nothing in advance: only the search through all subsets of whole writes. */
+  onlySubsets?: boolean;
   stopping: () => boolean;
   /** Called for every violation, one at a time for each source, which shows nothing meanwhile. */
   onViolation: (found: Violation, source: StateSource) => Promise<void>;
