@@ -41,13 +41,17 @@ async function minimizedFinding(found: FoundByTrial, cut: CutLog): Promise<void>
   const { context, guests, job, mode, index, seed, folder, unit, trial } = found;
   const own = path.join(folder, 'minimize');
   mkdirSync(own);
-  const { recording, trace, epoch, choices, acked } = cut;
+  const { trace, epoch, choices, acked } = cut;
+  const { fs } = cut.recording;
+  const files = trial.disk === null ? [] : await guests.mapDisk(fs, trial.disk, own).catch(() => []);
+  const maps = [{ commit: trace.acked, extents: files }];
+  const recording = await guests.shortBase({ ...cut.recording, maps }, own);
   const note = (text: string): void => context.emit({ type: 'note', level: 'warning', text });
   const source = await GuestSource.open({
     guests,
     target: job.target,
     seed,
-    recording: await guests.shortBase(recording, own),
+    recording,
     unit,
     folder: own,
     note,
@@ -58,7 +62,7 @@ async function minimizedFinding(found: FoundByTrial, cut: CutLog): Promise<void>
       fault: 'poweroff',
       rig: 'vm',
       target: job.target,
-      fs: recording.fs,
+      fs,
       fsLabel: labelOf(job, mode),
       index,
       seed,

@@ -7,6 +7,7 @@ import type { Explored } from '../disk/exploration.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { Presenter } from '../disk/presenter.js';
+import type { Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import { GuestSource } from '../poweroff/guest-source.js';
@@ -75,7 +76,7 @@ async function search(
   folder: string,
   warn: (text: string) => void,
 ): Promise<Explored> {
-  const { context, guests, job, index, seed, unit, recover, exhaustive, sources } = order;
+  const { context, job, index, seed, unit, recover, exhaustive } = order;
   const { target } = job;
   const searching = new StateSearch({
     context,
@@ -91,24 +92,48 @@ async function search(
     recording,
     trace,
     folder,
-    async *open(): AsyncGenerator<StateSource> {
-      for (let slot = 0; slot < sources; slot++) {
-        const own = path.join(folder, `slot-${slot}`);
-        mkdirSync(own);
-        if (recover === 'host') {
-          const lacking = whyNoDisk();
-          if (lacking !== null) throw new UnavailableError(lacking.reason, lacking.remedy);
-          yield await Presenter.start(recording, createChecker(target, seed, own), own, unit);
-        } else {
-          yield await GuestSource.open({ guests, target, seed, recording, unit, folder: own, note: warn });
-        }
-      }
-    },
+    open: () => inOrder(order, recording, folder, warn),
     kernelLog: (millis, source) => (source instanceof GuestSource ? source.kernelLog() : kernelLog(millis)),
     ...(recover === 'guest' ? { kernel: job.kernel } : {}),
     logs: { 'console-first': said },
   });
   return searching.run(order.deadline, order.states);
+}
+
+/** Opened all at once, since each waits for its guest; where one fails none stays. */
+async function* inOrder(
+  order: LogOrder,
+  recording: Recording,
+  folder: string,
+  warn: (text: string) => void,
+): AsyncGenerator<StateSource> {
+  const opened = await Promise.allSettled(
+    Array.from({ length: order.sources }, async (_, slot) => {
+      const own = path.join(folder, `slot-${slot}`);
+      mkdirSync(own);
+      return openSource(order, recording, own, warn);
+    }),
+  );
+  const sources = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
+    await Promise.all(sources.map((source) => source.close()));
+    throw failed.reason;
+  }
+  yield* sources;
+}
+
+async function openSource(
+  { guests, job, seed, unit, recover }: LogOrder,
+  recording: Recording,
+  folder: string,
+  note: (text: string) => void,
+): Promise<StateSource> {
+  const { target } = job;
+  if (recover === 'guest') return GuestSource.open({ guests, target, seed, recording, unit, folder, note });
+  const lacking = whyNoDisk();
+  if (lacking !== null) throw new UnavailableError(lacking.reason, lacking.remedy);
+  return Presenter.start(recording, createChecker(target, seed, folder), folder, unit);
 }
 
 /** What is told of an exploration. */

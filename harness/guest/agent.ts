@@ -89,6 +89,7 @@ export class Agent {
     mount: (params) => this.storage.mount(params),
     unmount: (params) => this.storage.unmount(params),
     freeze: (params) => this.storage.freeze(params),
+    map: (params) => this.storage.map(params),
     repair: (params) => this.storage.repair(params),
     makeFolder: (params) => files.makeFolder(params),
     remove: (params) => files.remove(params),

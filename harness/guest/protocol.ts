@@ -18,6 +18,7 @@
  */
 import type { CrashPlan } from '../core/events.js';
 import type { Target } from '../core/target.js';
+import type { MappedExtent } from '../disk/line-process.js';
 import type { SubjectCheck, SubjectRun } from '../subjects/subject.js';
 
 export const agentProtocol = 1;
@@ -102,6 +103,8 @@ export interface AgentMethods {
   unmount: { params: { dir: string }; result: null };
   /** Writes all out and empties the file system's log. */
   freeze: { params: { dir: string }; result: null };
+  /** Where the files below a mounted folder lie on their device; of very many extents the first. */
+  map: { params: { dir: string }; result: { extents: MappedExtent[] } };
   /** What a user would try where a file system cannot be mounted. */
   repair: { params: { device: string; fs: string }; result: { log: string } };
 

@@ -2,8 +2,11 @@
 import { execa } from 'execa';
 import { mkdirSync } from 'node:fs';
 import { makeFileSystem, parseFileSystem } from '../disk/file-systems.js';
-import { LineProcess } from '../disk/line-process.js';
+import { LineProcess, type MappedExtent } from '../disk/line-process.js';
 import { type Params, path, text, whole } from './params.js';
+
+/** What fits into one line of the protocol. */
+const maxExtents = 10_000;
 
 export class Storage {
   private hand: Promise<LineProcess> | null = null;
@@ -41,6 +44,11 @@ export class Storage {
   async freeze(params: Params): Promise<null> {
     await (await this.mounter()).ask(`freeze ${path(params, 'dir')}`);
     return null;
+  }
+
+  async map(params: Params): Promise<{ extents: MappedExtent[] }> {
+    const extents = await (await this.mounter()).map(`map ${path(params, 'dir')}`);
+    return { extents: extents.slice(0, maxExtents) };
   }
 
   async repair(params: Params): Promise<{ log: string }> {

@@ -6,6 +6,7 @@ import { PlugpullError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import type { CommandTarget, Target } from '../core/target.js';
 import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
+import type { MappedExtent } from '../disk/line-process.js';
 import { dataFolder, type Recording } from '../disk/recording.js';
 import type { AgentClient } from '../guest/client.js';
 import { buildImage, findImage, type VmImage } from '../images/image.js';
@@ -111,10 +112,30 @@ export class Guests {
     return { ...recording, base };
   }
 
+  /** Where files lie on a disk, as a guest sees it that mounts a copy of it; none where it cannot. */
+  async mapDisk(fs: FileSystem, disk: string, folder: string): Promise<MappedExtent[]> {
+    const copy = path.join(folder, 'mapped');
+    await copyDisk(disk, copy);
+    const vm = await this.restore({ disk: copy });
+    try {
+      const { agent } = vm;
+      const { error } = await agent.call('mount', { device: dataDevice, fs: fs.name, dir: mountFolder });
+      return error === null ? await mapFiles(agent) : [];
+    } finally {
+      await vm.kill();
+      rmSync(copy);
+    }
+  }
+
   /** A new folder for files of one trial. */
   trialFolder(): string {
     return mkdtempSync(path.join(this.folder, 'trial-'));
   }
+}
+
+/** Where the files of the mounted data disk lie on it. */
+export async function mapFiles(agent: AgentClient): Promise<MappedExtent[]> {
+  return (await agent.call('map', { dir: mountFolder })).extents;
 }
 
 /** Mounts the data disk, which must work. */

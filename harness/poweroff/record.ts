@@ -9,7 +9,7 @@ import { dataDevice } from '../vm/config.js';
 import type { Vm } from '../vm/vm.js';
 import { copyDisk, traceOfLog } from './block-log.js';
 import { setUp, whyNoSetUp } from './first-guest.js';
-import { bringTarget, mountData, mountFolder, targetFolder, type Guests } from './guests.js';
+import { bringTarget, mapFiles, mountData, mountFolder, targetFolder, type Guests } from './guests.js';
 
 /** The file system's log is emptied so often (in commits): recovery takes as long as the log is. */
 const freezeEvery = 10;
@@ -40,9 +40,10 @@ export async function recordInGuest(guests: Guests, order: RunOrder): Promise<Lo
   const file = path.join(folder, 'trace');
   await copyDisk(whole, disk);
   const vm = await guests.restore({ disk, log });
+  const maps: Recording['maps'] = [];
   let ran: Pick<Recording, 'acked' | 'log' | 'trouble'>;
   try {
-    ran = await runAll(guests, vm, order);
+    ran = await runAll(guests, vm, order, maps);
     await vm.stopAndQuit();
   } finally {
     if (vm.alive()) await vm.kill();
@@ -50,7 +51,7 @@ export async function recordInGuest(guests: Guests, order: RunOrder): Promise<Lo
   await traceOfLog(log, file, guests.parts(fs));
   const trace = await readTraceIndex(file);
   const millis = performance.now() - started;
-  const recording = { fs, base: whole, trace: file, maps: [], ...ran, millis };
+  const recording = { fs, base: whole, trace: file, maps, ...ran, millis };
   return { recording: await guests.shortBase(recording, folder), trace, console: vm.console() };
 }
 
@@ -58,6 +59,7 @@ async function runAll(
   guests: Guests,
   vm: Vm,
   { target, seed, fs, commits }: RunOrder,
+  maps: Recording['maps'],
 ): Promise<Pick<Recording, 'acked' | 'log' | 'trouble'>> {
   const { agent } = vm;
   const marks: Marks = { disk: { device: dataDevice, offset: guests.marksAt } };
@@ -81,6 +83,7 @@ async function runAll(
     logs.push(ran.log);
     acked = Math.max(acked, ran.acked);
     await agent.call('freeze', { dir: mountFolder });
+    maps.push({ commit: acked, extents: await mapFiles(agent) });
     const log = logs.join('\n');
     if (target.kind === 'command') {
       const ended = ran.acked >= commits || ran.end === 'exited';
