@@ -41,6 +41,23 @@ export interface DiskOptions {
 
 export const defaultDiskCommits = 20;
 
+export interface SourceOptions {
+  target: Target;
+  seed: number;
+  recording: Pick<Recording, 'fs' | 'base' | 'trace'>;
+  /** An existing folder of the source's own. */
+  folder: string;
+  /** Bytes at which writes are torn. */
+  unit: number;
+}
+
+/** Makes crash states of a recording. */
+export type SourceMaker = (options: SourceOptions) => Promise<StateSource>;
+
+/** With the running kernel. */
+export const presenterOf: SourceMaker = async ({ target, seed, recording, folder, unit }) =>
+  Presenter.start(recording, createChecker(target, seed, folder), folder, unit);
+
 /** A state mostly waits for the kernel, so more of them than cores are under way. */
 const presentersPerJob = 2;
 /** With less time than this for a target on a file system, it is better not begun. */
@@ -59,6 +76,7 @@ export class DiskEngine implements Engine {
   constructor(
     private readonly targets: readonly Target[],
     private readonly options: DiskOptions,
+    private readonly sourceOf: SourceMaker = presenterOf,
   ) {
     this.fileSystems = options.fileSystems.map(parseFileSystem);
   }
@@ -214,7 +232,7 @@ export class DiskEngine implements Engine {
         recording,
         trace,
         folder,
-        open: () => presenters(context, target, seed, recording, folder, unit),
+        open: () => sources(context, this.sourceOf, { target, seed, recording, folder, unit }),
         kernelLog,
         ...(damage === null ? {} : { damage }),
       });
@@ -272,19 +290,16 @@ function skip(context: CampaignContext, { target, fs }: Job, reason: string, rem
 }
 
 /** What is opened is given even where the rest fails to open. */
-async function* presenters(
+async function* sources(
   context: CampaignContext,
-  target: Target,
-  seed: number,
-  recording: Recording,
-  folder: string,
-  unit: number,
+  sourceOf: SourceMaker,
+  options: SourceOptions,
 ): AsyncGenerator<StateSource> {
-  const slots = Math.min(context.jobs * presentersPerJob, mountsAtOnce(recording.fs.type));
+  const slots = Math.min(context.jobs * presentersPerJob, mountsAtOnce(options.recording.fs.type));
   for (let slot = 0; slot < slots; slot++) {
-    const own = path.join(folder, `slot-${slot}`);
-    mkdirSync(own);
-    yield await Presenter.start(recording, createChecker(target, seed, own), own, unit);
+    const folder = path.join(options.folder, `slot-${slot}`);
+    mkdirSync(folder);
+    yield await sourceOf({ ...options, folder });
   }
 }
 

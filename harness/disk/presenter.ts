@@ -34,7 +34,7 @@ export class Presenter implements StateSource {
 
   /** @param folder an existing folder; the state is mounted in a folder below it */
   static async start(
-    recording: Recording,
+    recording: Pick<Recording, 'fs' | 'base' | 'trace'>,
     checker: Checker,
     folder: string,
     unit: number,

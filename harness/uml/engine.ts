@@ -1,14 +1,15 @@
 /** Fault `cut` on rig `disk` without root: the disk's part of a campaign inside user-mode Linux, one machine for each core. */
 import os from 'node:os';
 import type { DiskOptions } from '../campaign/disk-engine.js';
-import type { Budget, CampaignContext, Engine } from '../campaign/context.js';
-import { noCounts } from '../core/counts.js';
+import type { Budget, CampaignContext, Engine, NewFinding } from '../campaign/context.js';
+import { noCounts, type Counts } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
 import type { RunEvent, TargetEnded } from '../core/events.js';
 import { summarize, type Target } from '../core/target.js';
 import { diskProgram } from '../disk/line-process.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { userModeLinux } from '../rigs/uml.js';
+import { confirmCrash } from './crash.js';
 import { GuestDied, Machine, requireUml } from './machine.js';
 import type { Answer } from './protocol.js';
 import { cpusFor } from './cpus.js';
@@ -126,9 +127,9 @@ class Lanes {
           await this.task(machine, task, left);
         } catch (error) {
           if (!(error instanceof GuestDied)) throw error;
+          if (!this.context.stopping()) await this.died(task, error, machine, cpu);
           await machine.close();
           machine = null;
-          if (!this.context.stopping()) this.died(task, error);
         }
         this.end(task);
       }
@@ -218,23 +219,39 @@ class Lanes {
     return event.type === 'states' ? event.states : 0;
   }
 
-  private died({ job }: Task, error: GuestDied): void {
+  /** The kernel of a machine crashed, or it was ended: a state that does that again is a finding. */
+  private async died({ job }: Task, death: GuestDied, machine: Machine, cpu: number | null): Promise<void> {
     const { target } = job;
     const fs = parseFileSystem(job.fs).name;
     const { fault, rig } = diskNames;
+    const { scratchFolder: base } = this.context;
+    const stopping = (): boolean => this.stopping();
+    const { folder } = machine;
+    let finding: NewFinding | null = null;
+    let doubt = '';
+    try {
+      if (death.panicked) {
+        finding = await confirmCrash({ folder, death, index: job.index, base, cpu, stopping, graceMillis });
+      }
+    } catch (error) {
+      doubt = `; no fresh kernel could be shown its state: ${(error as Error).message}`;
+    }
     const started: RunEvent = { type: 'target-started', target: { ...summarize(target, fault, rig), fs } };
     this.heard(job, { type: 'event', event: started });
-    const said = error.console === '' ? '' : `; its console ended with:\n${error.console}`;
+    if (finding === null) {
+      const said = death.console === '' ? '' : `; its console ended with:\n${death.console}`;
+      const text = `${target.id} on ${fs}: ${death.message}${doubt}${said}`;
+      this.context.emit({ type: 'note', level: 'warning', text });
+    } else {
+      this.context.addFinding(finding);
+    }
+    const told: Partial<Counts> = finding === null ? { 'harness-broken': 1 } : { unrecoverable: 1 };
+    const states = finding === null ? 0 : 1;
     this.context.emit({
-      type: 'note',
-      level: 'warning',
-      text: `${target.id} on ${fs}: ${error.message}${said}`,
+      ...{ type: 'states', target: target.id, fault, rig, fs, counts: told },
+      ...{ states, of: null, exhaustive: false, millis: 0 },
     });
-    this.context.emit({
-      ...{ type: 'states', target: target.id, fault, rig, fs },
-      ...{ counts: { 'harness-broken': 1 }, states: 0, of: null, exhaustive: false, millis: 0 },
-    });
-    const counts = { ...noCounts(), 'harness-broken': 1 };
+    const counts = { ...noCounts(), ...told };
     job.ends.push({ type: 'target-ended', target: target.id, fault, rig, fs, counts });
   }
 

@@ -1,13 +1,15 @@
 /** Inside user-mode Linux: takes jobs from the folder that it shares with the controller, one at a time. See protocol.ts. */
-import { cpSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { execa } from 'execa';
+import { cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CampaignContext, NewFinding } from '../campaign/context.js';
-import { DiskEngine } from '../campaign/disk-engine.js';
+import { DiskEngine, presenterOf } from '../campaign/disk-engine.js';
 import { Tally } from '../campaign/tally.js';
 import { PlugpullError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
-import { readDiskBundle, replayDiskState } from '../disk/bundle.js';
+import { version } from '../core/version.js';
+import { diskStateSchema, readDiskBundle, replayDiskState, writeDiskBundle } from '../disk/bundle.js';
 import { copyReadable } from './copy-readable.js';
 import {
   answersFile,
@@ -16,9 +18,11 @@ import {
   stopFile,
   type Answer,
   type Boot,
+  type ConfirmJob,
   type ExploreJob,
   type Job,
 } from './protocol.js';
+import { Witness } from './witness.js';
 
 const lookMillis = 20;
 const aliveMillis = 500;
@@ -27,11 +31,13 @@ class Guest {
   private readonly answers: number;
   private findings = 0;
   private stopped = false;
+  private readonly witness: Witness;
 
   constructor(
     private readonly folder: string,
     private readonly boot: Boot,
   ) {
+    this.witness = new Witness(folder);
     this.answers = openSync(path.join(folder, answersFile), 'a');
   }
 
@@ -45,7 +51,8 @@ class Guest {
       const job = await this.job(number);
       try {
         if (job.kind === 'explore') await this.explore(job);
-        else await this.replay(job.file);
+        else if (job.kind === 'replay') await this.replay(job.file);
+        else await this.confirm(job);
         this.say({ type: 'done' });
       } catch (error) {
         this.say(failure(error));
@@ -76,7 +83,7 @@ class Guest {
       },
       stopping: () => this.stopped,
     };
-    const engine = new DiskEngine([job.target], job.options);
+    const engine = new DiskEngine([job.target], job.options, this.witness.watched(presenterOf));
     await engine.run(context, { millis: job.millis, trials: job.states }, job.index);
   }
 
@@ -84,6 +91,36 @@ class Guest {
     const bundle = readDiskBundle(file);
     if (bundle === null) throw new PlugpullError(`${file} holds no crash state of a disk`, exitCodes.usage);
     this.say({ type: 'judged', judgement: await replayDiskState(bundle) });
+  }
+
+  private async confirm(job: ConfirmJob): Promise<void> {
+    const { target, seed, unit, fs, state, acked } = job;
+    const folder = path.join(this.boot.work, 'confirm');
+    mkdirSync(folder);
+    const [base, trace] = [path.join(folder, 'base'), path.join(folder, 'trace')];
+    await execa('cp', ['--sparse=always', job.base, base]);
+    await execa('cp', [job.trace, trace]);
+    const recording = { fs, base, trace };
+    const source = await presenterOf({ target, seed, unit, recording, folder });
+    const saved = path.join(folder, 'saved');
+    await source.save(state, saved);
+    const bundle = path.join(this.folder, 'crash.plugpull');
+    const verdict = 'unrecoverable';
+    const explanation = 'the kernel of user-mode Linux crashed when it was shown this state';
+    const { name, type, options } = fs;
+    const manifest = {
+      target,
+      seed,
+      fs: { name, type, options },
+      acked: { first: acked, last: acked },
+      verdict,
+      explanation,
+    } as const;
+    writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest }, saved);
+    this.say({ type: 'saved', bundle });
+    await source.check(state, acked);
+    await source.close();
+    rmSync(folder, { recursive: true });
   }
 
   /** Puts the finding's files where the controller can read them. */

@@ -6,6 +6,8 @@ import type { DiskOptions } from '../campaign/disk-engine.js';
 import type { NewFinding, Shard } from '../campaign/context.js';
 import type { RunEvent } from '../core/events.js';
 import type { Target } from '../core/target.js';
+import type { FileSystem } from '../disk/file-systems.js';
+import type { StateName } from '../disk/state-source.js';
 import type { Judgement } from '../oracle/judge.js';
 
 /** What the guest is told before its first job. */
@@ -35,7 +37,30 @@ export interface ReplayJob {
   file: string;
 }
 
-export type Job = ExploreJob | ReplayJob;
+/** What was being explored when a kernel crashed. */
+export interface Shown {
+  target: Target;
+  seed: number;
+  /** Bytes at which writes are torn. */
+  unit: number;
+  fs: FileSystem;
+  /** Copies in the folder of the machine that crashed. */
+  base: string;
+  trace: string;
+}
+
+/** The state that a source was showing. */
+export interface Showing {
+  state: StateName;
+  acked: number;
+}
+
+/** Makes a bundle of the state, and shows it once. */
+export interface ConfirmJob extends Shown, Showing {
+  kind: 'confirm';
+}
+
+export type Job = ExploreJob | ReplayJob | ConfirmJob;
 
 export type Answer =
   /** The guest is up. */
@@ -46,6 +71,8 @@ export type Answer =
   /** Its files lie in the folder. */
   | { type: 'finding'; finding: NewFinding }
   | { type: 'judged'; judgement: Judgement }
+  /** The bundle of a state that is about to be shown. */
+  | { type: 'saved'; bundle: string }
   /** The end of a job. */
   | { type: 'done' }
   | { type: 'failed'; message: string; exitCode: number; remedy?: string };
@@ -54,6 +81,13 @@ export const bootFile = 'boot.json';
 export const answersFile = 'answers.jsonl';
 export const stopFile = 'stop';
 export const initFile = 'init.sh';
+/** Folder of what is being explored, and in it one file for that and one for each source. */
+export const shownFolder = 'shown';
+export const shownFile = 'shown.json';
+
+export function showingFile(source: number): string {
+  return `showing-${source}`;
+}
 
 export function jobFile(number: number): string {
   return `job-${number}.json`;

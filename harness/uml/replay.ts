@@ -6,7 +6,7 @@ import { exitCodes } from '../core/exit-codes.js';
 import { diskProgram } from '../disk/line-process.js';
 import type { Judgement } from '../oracle/judge.js';
 import { memoryScratch } from '../rigs/scratch.js';
-import { Machine } from './machine.js';
+import { GuestDied, Machine } from './machine.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -33,6 +33,9 @@ export async function replayInUml(file: string): Promise<Judgement> {
       await machine.close();
     }
   } catch (error) {
+    if (error instanceof GuestDied && error.panicked) {
+      return { verdict: 'unrecoverable', reason: error.message, recovered: null };
+    }
     throw interrupted.signal.aborted ? new PlugpullError('interrupted', exitCodes.interrupted) : error;
   } finally {
     if (scratch !== null) rmSync(scratch, { recursive: true, force: true });

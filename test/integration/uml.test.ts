@@ -165,22 +165,16 @@ describe('power cuts on real file systems inside user-mode Linux', function () {
     expect(readdirSync(folder).sort()).to.deep.equal(['out', 'store.sh']);
   });
 
-  it('a kernel that crashes is told by name', async () => {
+  it('a state that crashes the kernel is a finding, with its last words and a bundle', async () => {
     const result = await plugpull([
-      ...cut,
-      ...program('crash'),
-      '--fs',
-      'ext4',
-      '--states',
-      '6',
-      '--commits',
-      '2',
-      '--jobs',
-      '1',
+      ...[...cut, ...program('crash'), '--fs', 'ext4', '--states', '6', '--commits', '2', '--jobs', '1'],
     ]);
-    const events = readFileSync(path.join(folder, 'out', 'events.jsonl'), 'utf8');
-    expect(events).to.include('Kernel panic');
-    expect(result.status, result.stderr).to.be.oneOf([1, 70]);
+    expect(result.status, result.stderr).to.equal(1);
+    expect(answer(result).findings[0]?.verdict).to.equal('unrecoverable');
+    const kept = path.join(folder, 'out', 'findings', '0001');
+    expect(readFileSync(path.join(kept, 'kernel.log'), 'utf8')).to.include('Kernel panic');
+    const again = await plugpull(['replay', kept, '--json']);
+    expect(JSON.parse(again.stdout), again.stderr).to.include({ same: true });
   });
 
   it('nothing outlives a controller that is killed', async () => {
