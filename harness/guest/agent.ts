@@ -81,7 +81,7 @@ export class Agent {
     bootId: () => ({ bootId: bootId() }),
     wake: (params) => this.wake(params),
     warm: async () => {
-      await this.storage.warm();
+      if (this.options.guest) await this.storage.warm();
       await this.work.warm();
       return null;
     },
