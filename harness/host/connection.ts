@@ -1,5 +1,4 @@
 /** A connection to a real machine over ssh: commands, and channels that an agent speaks over. */
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import ssh2, { type AnyAuthMethod, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
@@ -74,13 +73,12 @@ export class HostConnection {
     readonly name: string,
     state: { error: Error | null },
   ) {
-    this.lost = once(client, 'close').then(
-      () =>
-        new HostError(
-          'lost',
-          `the connection to ${name} was lost${state.error === null ? '' : `: ${state.error.message}`}`,
-        ),
-    );
+    this.lost = new Promise((resolve) => {
+      client.once('close', () => {
+        const why = state.error === null ? '' : `: ${state.error.message}`;
+        resolve(new HostError('lost', `the connection to ${name} was lost${why}`));
+      });
+    });
   }
 
   /** Logs in. Rejects with a HostError, or an UnavailableError that tells of the host key. */

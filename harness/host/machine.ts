@@ -6,10 +6,12 @@ import { type ChannelEnd, HostConnection, lastWords } from './connection.js';
 import { HostError } from './error.js';
 import { type HostFacts, readFacts, sameMount, unfit } from './facts.js';
 import { findInstalled, install, type Installed } from './install.js';
+import { answers } from './knock.js';
 import type { HostOptions } from './options.js';
 
 const connectMillis = 15_000;
 const againMillis = 500;
+const knockAgainMillis = 100;
 /** A slow board needs its time to start node. */
 const agentMillis = 90_000;
 
@@ -66,6 +68,8 @@ export class Machine {
   }
 
   private async waitForLogin(deadline: number): Promise<HostConnection> {
+    const { address } = this.options;
+    while (!(await answers(address)) && performance.now() < deadline) await sleep(knockAgainMillis);
     for (;;) {
       const left = deadline - performance.now();
       try {
@@ -145,6 +149,8 @@ export class Machine {
     const agent = new AgentClient(opened.channel, `the agent on ${this.name}`);
     try {
       await agent.hello({ timeoutMillis: agentMillis });
+      // So that the first trial after a boot is not slower than others.
+      await agent.call('warm', {}, { timeoutMillis: agentMillis });
       return { agent, agentEnd: opened.ended };
     } catch (error) {
       agent.close();
