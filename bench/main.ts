@@ -1,5 +1,5 @@
 /**
- * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk|disk-audit]`. Figures are medians and ratios of things
+ * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk|disk-audit|vm]`. Figures are medians and ratios of things
  * measured side by side in one run; nothing here is asserted.
  */
 import { benchCommit } from './commit.js';
@@ -8,6 +8,7 @@ import { benchDiskAudit } from './disk-audit.js';
 import { benchMemory } from './memory.js';
 import { benchModel } from './model.js';
 import { benchTrials } from './trials.js';
+import { benchVm } from './vm.js';
 
 const benches: Record<string, (argument: string | undefined) => Promise<unknown>> = {
   trials: benchTrials,
@@ -16,6 +17,7 @@ const benches: Record<string, (argument: string | undefined) => Promise<unknown>
   memory: benchMemory,
   disk: benchDisk,
   'disk-audit': benchDiskAudit,
+  vm: benchVm,
 };
 
 const [name, argument] = process.argv.slice(2);
