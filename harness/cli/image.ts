@@ -90,16 +90,12 @@ function printJson(schema: string, images: unknown): void {
 function table(images: readonly ListedImage[]): string {
   const rows = [
     ['ID', 'KERNEL', 'SIZE', 'BUILT', 'STATE'],
-    ...images.map(({ id, release, bytes, built, usedBy, broken }) => [
-      id,
-      release ?? '?',
-      `${Math.ceil(bytes / 1024 ** 2)} MiB`,
-      built?.slice(0, 16).replace('T', ' ') ?? '?',
-      broken !== null
-        ? `broken: ${broken}`
-        : usedBy.length > 0
-          ? `in use by ${usedBy.join(', ')}`
-          : 'not in use',
+    ...images.map((image) => [
+      image.id,
+      image.release ?? '?',
+      `${Math.ceil(image.bytes / 1024 ** 2)} MiB`,
+      image.built?.slice(0, 16).replace('T', ' ') ?? '?',
+      state(image),
     ]),
   ];
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
@@ -112,4 +108,10 @@ function table(images: readonly ListedImage[]): string {
           .trimEnd()}\n`,
     )
     .join('');
+}
+
+function state({ broken, usedBy, outdated }: ListedImage): string {
+  if (broken !== null) return `broken: ${broken.replaceAll('\n', ' ')}`;
+  if (usedBy.length > 0) return `in use by ${usedBy.join(', ')}`;
+  return outdated ? 'not in use; of an older recipe' : 'not in use';
 }

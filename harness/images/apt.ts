@@ -168,16 +168,7 @@ ${mirrors.config}
     const command = closure ? ['install', '--download-only', '-y'] : ['download'];
     await runTool(['apt-get', '-qq', ...command, ...names], { ...this.options, millis: downloadMillis });
     const files = (await readdir(before)).filter((name) => name.endsWith('.deb')).sort();
-    const described = files.map(async (name) => {
-      const file = path.join(before, name);
-      const show = await runTool(
-        ['dpkg-deb', '--show', '--showformat', '${Package} ${Version}', file],
-        this.options,
-      );
-      const [pkg = '', version = ''] = show.trim().split(' ');
-      return { package: pkg, version, file };
-    });
-    return Promise.all(described);
+    return files.map((name) => ({ ...debName(name), file: path.join(before, name) }));
   }
 
   async close(): Promise<void> {
@@ -192,6 +183,12 @@ ${mirrors.config}
       throw error;
     }
   }
+}
+
+/** What apt calls the file of a package: `name_1%3a2.0-1_amd64.deb`. */
+export function debName(file: string): { package: string; version: string } {
+  const [name = '', version = ''] = file.split('_');
+  return { package: name, version: decodeURIComponent(version) };
 }
 
 function readText(file: string): string {

@@ -6,6 +6,9 @@ import { z } from 'zod';
 import { UnavailableError, UsageError } from '../core/errors.js';
 import { projectRoot } from '../core/version.js';
 
+/** Goes up when the code that builds changes what it builds, so that older images are not taken for new ones. */
+const edition = '1';
+
 export const recipeFolder = path.join(projectRoot, 'vm-images');
 
 const kernelSchema = z.strictObject({
@@ -54,6 +57,7 @@ export function readRecipe(kernel: string, suite: string): Recipe {
   const packages = words('packages.txt');
   const modules = moduleLists(text('modules.txt'));
   const rootDigest = digestOf([
+    edition,
     suite,
     ...packages,
     process.versions.node.split('.')[0] ?? '',

@@ -63,7 +63,7 @@ export async function buildRoot(
     // Debian's own node is looked for where ours would be.
     '--customize-hook=[ -e "$1/usr/local/bin/node" ] || ln -s /usr/bin/node "$1/usr/local/bin/node"',
     '--customize-hook=rm -rf "$1"/etc/ssh/ssh_host_* "$1"/usr/share/zoneinfo "$1"/var/lib/dpkg/info "$1"/var/cache/debconf',
-    '--customize-hook=printf "plugpull\\n" >"$1/etc/hostname"; : >"$1/etc/resolv.conf"; : >"$1/etc/fstab"',
+    '--customize-hook=printf "plugpull\\n" >"$1/etc/hostname"; printf "127.0.0.1 localhost plugpull\\n" >"$1/etc/hosts"; : >"$1/etc/resolv.conf"; : >"$1/etc/fstab"',
     `--customize-hook=chroot "$1" dpkg-query --show >"$1/packages.list"`,
     `--customize-hook=download /packages.list ${list}`,
     '--customize-hook=rm "$1/packages.list"',
@@ -71,7 +71,9 @@ export async function buildRoot(
     '-',
     ...sourceLines(mirrors, recipe.suite),
   ];
-  const squash = ['-comp', 'lz4', '-no-progress', '-quiet', '-mkfs-time', '0', '-exports'];
+  // What mmdebstrap's archive says about the root folder is not taken over.
+  const rootFolder = ['-root-mode', '755', '-root-uid', '0', '-root-gid', '0'];
+  const squash = ['-comp', 'lz4', '-no-progress', '-quiet', '-mkfs-time', '0', '-exports', ...rootFolder];
   const script = `out=$1; shift; mmdebstrap "$@" | sqfstar ${squash.join(' ')} "$out" >&2`;
   const folder = temporaryFolder(rootWorkFolder(work));
   try {

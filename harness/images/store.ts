@@ -65,6 +65,8 @@ export interface ListedImage {
   built: string | null;
   /** Numbers of the processes that have its files open. */
   usedBy: number[];
+  /** Made by another recipe than today's: runs build a new one, and this one can go. */
+  outdated: boolean;
   /** Why it must not be used. Checksums are looked at only when it is. */
   broken: string | null;
 }
@@ -79,13 +81,28 @@ export async function listImages(): Promise<ListedImage[]> {
       const common = { id, bytes: bytesOf(folder), usedBy: usersOf(folder) };
       try {
         const { recipe, kernel, built } = await readManifest(folder);
-        return { ...common, kernel: recipe, release: kernel.release, built, broken: null };
+        return {
+          ...common,
+          kernel: recipe,
+          release: kernel.release,
+          built,
+          outdated: isOutdated(recipe, id),
+          broken: null,
+        };
       } catch (error) {
         if (!(error instanceof BrokenImageError)) throw error;
-        return { ...common, kernel: null, release: null, built: null, broken: error.why };
+        return { ...common, kernel: null, release: null, built: null, outdated: false, broken: error.why };
       }
     }),
   );
+}
+
+function isOutdated(kernel: string, id: string): boolean {
+  try {
+    return readRecipe(kernel, hostSuite()).id !== id;
+  } catch {
+    return true; // there is no such recipe any more
+  }
 }
 
 /** Removes an image, whole or broken. Throws UsageError where there is none, UnavailableError where it is in use. */
