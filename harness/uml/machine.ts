@@ -1,14 +1,5 @@
 /** One user-mode Linux: boots, takes one job at a time, and leaves nothing behind however it or we end. */
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +10,7 @@ import { privateMountsVariable } from '../rigs/reflink.js';
 import { onPath, whyNoUml, userModeLinux, type UserModeLinux } from '../rigs/uml.js';
 import { launchLocally, type Launched } from '../subjects/guard.js';
 import { guestWork, initScript } from './init.js';
+import { memoryFolder } from './memory-folder.js';
 import {
   answersFile,
   bootFile,
@@ -111,7 +103,7 @@ export class Machine {
       writeFileSync(path.join(folder, initFile), initScript({ uml, folder, node: process.execPath, guest }));
       const launched = await launchLocally({
         argv: commandLine(uml, folder, options.cpu),
-        env: { ...process.env, TMPDIR: memoryFolder() },
+        env: { ...process.env, TMPDIR: memoryFolder(guestBytes) },
       });
       launched.stdin.end();
       const machine = new Machine(folder, launched, options.silenceMillis ?? 120_000);
@@ -293,17 +285,4 @@ function sharedFolder(base: string | null): string {
     'user-mode Linux finds no folder that it can write in',
     'let TMPDIR name one, of letters, digits and . _ - /',
   );
-}
-
-/** Where the guest's memory is a file, removed as soon as it is made: in memory where there is room. */
-function memoryFolder(): string {
-  for (const folder of ['/dev/shm', os.tmpdir()]) {
-    try {
-      const { bavail, bsize } = statfsSync(folder);
-      if (bavail * bsize >= 2 * guestBytes) return folder;
-    } catch {
-      continue;
-    }
-  }
-  return os.tmpdir();
 }
