@@ -43,7 +43,9 @@ export const powerOffUnit = 4096;
 /** The power goes after so much work on the average. */
 const workMillis = 500;
 /** With less time than this for a target in a setting, it is better not begun. */
-const leastMillis = 8000;
+const leastMillis = 12_000;
+/** Once a log is there it is explored for so long at least. */
+const leastExploring = 4000;
 /** Trials of a control in one setting: that of a disk that keeps all need not show anything. */
 const controlTrials = { kept: 12, volatile: 200, log: 0 } as const;
 /** Trials without a single measurement after which a target is left alone. */
@@ -90,6 +92,7 @@ export class PowerOffEngine implements Engine {
       const jobs = this.jobs(context, budget);
       const withLog = this.options.modes.includes('log');
       const halved = withLog && this.options.modes.length > 1 ? 0.5 : 1;
+      await this.makeDisks(context, jobs);
       const started = performance.now();
       let next = firstIndex;
       const pairs = this.options.modes.filter((mode) => mode !== 'log');
@@ -121,6 +124,18 @@ export class PowerOffEngine implements Engine {
     const guests = await Guests.open(kernel, context.scratchFolder, say);
     this.guests.set(kernel, guests);
     say(guests.facts);
+  }
+
+  /** So that no trial waits for one. */
+  private async makeDisks(context: CampaignContext, jobs: PowerOffJob[]): Promise<void> {
+    const waiting = [...new Map(jobs.map((job) => [`${job.kernel} ${job.fs}`, job])).values()];
+    const slots = Array.from({ length: guestsAtOnce(context.jobs) }, (_, slot) => slot);
+    await inParallel(slots, async (_slot, _number, failed) => {
+      for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+        if (failed() || context.stopping()) return;
+        await this.guestsOf(job).baseDisk(job.fs);
+      }
+    });
   }
 
   private guestsOf({ kernel }: PowerOffJob): Guests {
@@ -265,7 +280,7 @@ export class PowerOffEngine implements Engine {
     for (const [number, job] of jobs.entries()) {
       if (context.stopping()) break;
       const millis = (deadline - performance.now()) / left--;
-      if (millis < leastMillis / 4 || statesLeft === 0) {
+      if (millis < leastExploring || statesLeft === 0) {
         skip(context, job, 'no time was left for its log', 'give it more with --for or --trials');
         continue;
       }
@@ -283,6 +298,7 @@ export class PowerOffEngine implements Engine {
         sources: guestsAtOnce(context.jobs),
         states: Number.isFinite(states) ? states : null,
         deadline: performance.now() + millis,
+        leastMillis: leastExploring,
       });
       if (statesLeft !== null) statesLeft = Math.max(0, statesLeft - explored);
       this.end(context, [job], ['log']);

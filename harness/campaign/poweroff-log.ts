@@ -32,7 +32,12 @@ export interface LogOrder {
   states: number | null;
   exhaustive: boolean;
   deadline: number;
+  /** However late it is then, the states are explored for so long. */
+  leastMillis: number;
 }
+
+/** Until the guests are there. */
+const openMillis = 3000;
 
 /** Gives the number of states that were judged. */
 export async function exploreLog(order: LogOrder): Promise<number> {
@@ -97,7 +102,8 @@ async function search(
     ...(recover === 'guest' ? { kernel: job.kernel } : {}),
     logs: { 'console-first': said },
   });
-  return searching.run(order.deadline, order.states);
+  const least = performance.now() + openMillis + order.leastMillis;
+  return searching.run(Math.max(order.deadline, least), order.states);
 }
 
 /** Opened all at once, since each waits for its guest; where one fails none stays. */
