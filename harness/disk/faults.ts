@@ -97,7 +97,8 @@ const kinds: Record<DiskFaultName, Kind> = {
       full: {
         afterCommit: draw.int(0, Math.max(0, commits - 2)),
         where: draw.int(1, 4) === 1 ? 'device' : 'file-system',
-        leaveBytes: 4096 * draw.int(0, 48),
+        // Often less than one commit needs, so that a write of it fits only in part.
+        leaveBytes: 4096 * draw.int(0, draw.int(0, 1) === 0 ? 6 : 48),
       },
     }),
   },

@@ -66,14 +66,13 @@ export async function record(options: RecordOptions): Promise<Recording> {
       const place = new RecordedMount(hand, fs, path.join(fuse, 'disk'), mount);
       await place.mount();
       const marks = path.join(fuse, 'mark');
-      const run = new Run(options, place, openSync(marks, 'w'), marks);
+      const run = new Run(options, recorder, place, openSync(marks, 'w'), marks);
       try {
         mkdirSync(path.join(mount, dataFolder));
         await place.freeze();
         for (const line of controlLines(faults)) await recorder.ask(line);
         run.mark(beginMark);
         recording = { fs, base, trace, ...(await run.go()) };
-        await recorder.ask('healthy');
       } finally {
         run.close();
       }
@@ -103,10 +102,12 @@ export const canPause = (target: Target): boolean => target.kind === 'backend';
 class Run {
   private readonly maps: Recording['maps'] = [];
   private readonly dir: string;
+  private holding: Promise<void> = Promise.resolve();
   private readonly faults: DiskFaults;
 
   constructor(
     private readonly options: RecordOptions,
+    private readonly recorder: LineProcess,
     private readonly place: RecordedMount,
     private readonly marks: number,
     private readonly marksFile: string,
@@ -126,6 +127,9 @@ class Run {
   async go(): Promise<Outcome> {
     const started = performance.now();
     const work = this.options.target.kind === 'backend' ? await this.runBackend() : await this.runCommand();
+    // Who waits for a mark that never came is told so.
+    await this.recorder.ask('healthy');
+    await this.holding;
     const expected = this.mayFail() && work.acked >= 0;
     return {
       ...work,
@@ -148,13 +152,8 @@ class Run {
     this.maps.push({ commit, extents: await this.place.map() });
   }
 
-  /** What this run's faults ask for after a commit, and nobody but us can do. */
+  /** Between two processes of the workload. */
   private async pause(commit: number): Promise<void> {
-    const { full } = this.faults;
-    if (full?.where === 'file-system' && full.afterCommit === commit) {
-      await fill(this.place.folder, full.leaveBytes);
-      await this.place.freeze();
-    }
     if (this.faults.remountAfter === commit) {
       await this.place.unmount();
       await this.place.mount();
@@ -162,11 +161,30 @@ class Run {
     }
   }
 
+  private async fill(commit: number): Promise<void> {
+    const { full } = this.faults;
+    if (full?.where !== 'file-system' || full.afterCommit !== commit) return;
+    await fill(this.place.folder, full.leaveBytes);
+    await this.place.freeze();
+  }
+
+  /** The same in the midst of a run: the workload waits where it writes its mark. */
+  private async fillWhileHeld(): Promise<void> {
+    const { full } = this.faults;
+    if (full?.where !== 'file-system') return;
+    if ((await this.recorder.ask(`hold ack_${full.afterCommit}`)) !== 'held') return;
+    try {
+      await this.fill(full.afterCommit);
+    } finally {
+      await this.recorder.ask('release');
+    }
+  }
+
   /** Commits after which the workload is stopped and goes on in a new process. */
   private stops(): number[] {
     const { commits } = this.options;
-    const { full, remountAfter } = this.faults;
-    const stops = new Set([commits, full?.afterCommit ?? commits, remountAfter ?? commits]);
+    const { remountAfter } = this.faults;
+    const stops = new Set([commits, remountAfter ?? commits]);
     for (let stop = freezeEvery; stop < commits; stop += freezeEvery) stops.add(stop);
     return [...stops].sort((a, b) => a - b);
   }
@@ -178,6 +196,8 @@ class Run {
     const logs: string[] = [];
     let acked = -1;
     let done = 0;
+    this.holding = this.fillWhileHeld();
+    this.holding.catch(() => undefined); // told where it is awaited
     try {
       for (const stop of this.stops()) {
         const answer = await zygote.run({
@@ -224,13 +244,14 @@ class Run {
       }
       this.mark(ackMark(0));
       await this.settle(0);
+      await this.fill(0);
       await this.pause(0);
       const ran = await subject.run(this.dir, seed, undefined, {
         commits,
         onCommit: async (commit) => {
           this.mark(ackMark(commit));
           if (commit % freezeEvery === 0) await this.settle(commit);
-          await this.pause(commit);
+          await this.fill(commit);
         },
       });
       if (ran.acked >= commits || !this.mayFail()) await this.settle(ran.acked);

@@ -48,6 +48,42 @@ struct Answer {
 struct Server {
   ServedDisk disk;
   std::deque<Answer> waiting;
+  // The mark whose writer is to wait, and that writer once it does.
+  std::string hold;
+  Answer held{};
+
+  void say(const char* line) {
+    std::printf("%s\n", line);
+    std::fflush(stdout);
+  }
+  void wrote_mark(fuse_req_t request, std::string_view text) {
+    const size_t size = text.size();
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    if (hold.empty() || text != hold) {
+      fuse_reply_write(request, size);
+      return;
+    }
+    hold.clear();
+    held = {0, request, 0, 0, size};
+    say("ok held");
+  }
+  void release() {
+    if (held.request != nullptr) fuse_reply_write(held.request, held.count);
+    held.request = nullptr;
+  }
+  void control(const std::string& line) {
+    if (line.starts_with("hold ")) {
+      hold = line.substr(5);
+      std::replace(hold.begin(), hold.end(), '_', ' ');
+      return;
+    }
+    if (line == "release" || line == "healthy") release();
+    if (line == "healthy" && !hold.empty()) {
+      hold.clear();
+      say("ok none");
+    }
+    say(line == "release" || disk.control(line) ? "ok" : "error no such setting");
+  }
 
   void answer(const Answer& one) {
     // The record comes first: whoever has the answer may write again.
@@ -153,7 +189,7 @@ void on_write(fuse_req_t request, fuse_ino_t inode, const char* data, size_t siz
   Server& server = server_of(request);
   if (inode == kMarkInode) {
     const int error = server.disk.mark({data, size});
-    error == 0 ? fuse_reply_write(request, size) : fuse_reply_err(request, error);
+    error == 0 ? server.wrote_mark(request, {data, size}) : (void)fuse_reply_err(request, error);
     return;
   }
   uint64_t id = 0;
@@ -223,13 +259,13 @@ int serve(fuse_session* session, Server& server) {
         if (line == "quit") {
           open = false;
         } else {
-          std::printf("%s\n", server.disk.control(line) ? "ok" : "error no such setting");
-          std::fflush(stdout);
+          server.control(line);
         }
       }
       if (!open) break;
     }
   }
+  server.release();
   server.answer_due(true);
   std::free(buffer.mem);
   return 0;
@@ -240,7 +276,7 @@ int serve(fuse_session* session, Server& server) {
 int record(const RecorderOptions& options) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::signal(SIGINT, SIG_IGN);  // the controller decides what Ctrl-C means
-  Server server{ServedDisk(options), {}};
+  Server server{ServedDisk(options), {}, {}};
   // Nobody must have to write to this disk in order to give memory to this process.
   if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
     std::fprintf(stderr, "warning: memory not locked: %s\n", strerror(errno));

@@ -33,6 +33,8 @@ struct RecorderOptions {
 // Serves until standard input ends or a line `quit` comes; other lines change the faults (`lying-flush 1`,
 // `delay-micros 500`, `eio-writes-after 0` …: counted from now on; `eio-writes-after 0 3`: only three fail).
 // `on-mark MARK LINE` does so at the moment at which a mark is written (`_` stands for a blank in MARK).
+// `hold MARK` is answered with `ok held` when that mark is written, whose writer then waits until the line
+// `release` comes; or with `ok none` before the answer to `healthy`, which ends all faults.
 // Prints `ready` once it serves, and at its end `done` with numbers. Nothing of it stays mounted, whatever
 // ends it. Gives the exit status.
 int record(const RecorderOptions& options);
