@@ -13,6 +13,7 @@ import type {
   Skipped,
 } from '../harness/core/events.js';
 import { OverTrials } from './over-trials.js';
+import { settingOf } from './power-off.js';
 import { Row } from './summary-row.js';
 import { clip } from './text.js';
 
@@ -109,7 +110,9 @@ export class Summary implements Reporter {
       const { target } = row;
       if (target.expect !== 'caught') continue;
       const what = target.planted ?? target.backend ?? target.id;
-      const name = `${what} (${target.fault} on ${target.rig}${target.fs === undefined ? '' : `, ${target.fs}`})`;
+      // A disk that keeps all need not show what one that loses writes shows.
+      const fs = settingOf(target) === null ? target.fs : undefined;
+      const name = `${what} (${target.fault} on ${target.rig}${fs === undefined ? '' : `, ${fs}`})`;
       const group = groups.get(name) ?? {
         name,
         planted: target.planted !== undefined,

@@ -1,6 +1,7 @@
 /** The summary at the end of a run, as lines for a terminal. */
 import type { FindingEvent } from '../harness/core/events.js';
 import type { Colour, Paint } from './paint.js';
+import { settingOf } from './power-off.js';
 import type { Row } from './summary-row.js';
 import type { Summary } from './summary.js';
 import { clip, duration, grouped, oneLine, wrap } from './text.js';
@@ -11,9 +12,9 @@ import {
   headline,
   meaning,
   mostTelling,
-  placeText,
   statesText,
   statusOf,
+  tablePlace,
   triedSentences,
   verdictOf,
   whereText,
@@ -107,6 +108,7 @@ interface Column {
 
 const columns: Column[] = [
   { head: 'target', of: (row) => oneLine(row.target.id) },
+  { head: 'guest', of: (row) => (settingOf(row.target) === null ? null : (row.target.fs ?? null)) },
   { head: 'crashes', of: (row) => grouped(row.crashes), right: true },
   { head: 'held', of: (row) => grouped(row.counts.held), right: true },
   { head: 'violated', of: (row) => grouped(row.violations), right: true },
@@ -123,7 +125,7 @@ const columns: Column[] = [
 function table(title: string, rows: Row[], summary: Summary, look: Look): string[] {
   const places = new Map<string, Row[]>();
   for (const row of rows) {
-    const place = placeText(row.target);
+    const place = tablePlace(row.target);
     places.set(place, [...(places.get(place) ?? []), row]);
   }
   return [...places].flatMap(([place, part]) => [

@@ -3,6 +3,7 @@ import type { FindingEvent } from '../harness/core/events.js';
 import type { CampaignVerdict } from '../harness/core/verdict.js';
 import { isViolation, verdicts } from '../harness/core/verdict.js';
 import { faultFacts, faultWords } from './fault-facts.js';
+import { keptCaveat, missedByKilling, settingOf } from './power-off.js';
 import type { Row } from './summary-row.js';
 import type { Control, Summary } from './summary.js';
 import { grouped, percent, plural } from './text.js';
@@ -79,7 +80,9 @@ export function meaning(row: Row, summary: Summary): string {
     case 'missed':
       return 'wrong on purpose, and NOT caught';
     case 'unmeasured':
-      if (row.target.expect === 'caught') return 'held here; caught under another workload';
+      if (row.target.expect === 'caught') {
+        return `held here; caught ${settingOf(row.target) === null ? 'under another workload' : 'elsewhere'}`;
+      }
       return `nothing was measured${because(row)}`;
     case 'held':
       if (row.explored?.exhaustive === true) return 'held in every crash state there can be';
@@ -117,6 +120,11 @@ export function placeText(at: { fault: string; rig: string; fs?: string }): stri
   return `${at.fault} on ${at.rig}${at.fs === undefined ? '' : ` (${at.fs})`}`;
 }
 
+/** The same for a whole table: guests have a row for each of their settings. */
+export function tablePlace(at: { fault: string; rig: string; fs?: string }): string {
+  return settingOf(at) === null ? placeText(at) : `${at.fault} on ${at.rig}`;
+}
+
 /** The explanation without its verdict, which every report shows beside it. */
 export function explanationOf({ verdict, explanation }: FindingEvent): string {
   return explanation.startsWith(`${verdict}: `) ? explanation.slice(verdict.length + 2) : explanation;
@@ -145,10 +153,10 @@ export function crashText(finding: FindingEvent): string {
 export function triedSentences(summary: Summary): string[] {
   const groups = new Map<string, Row[]>();
   for (const row of summary.rows) {
-    const key = placeText(row.target);
+    const key = tablePlace(row.target);
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
-  return [...groups].map(([place, rows]) => {
+  const tried = [...groups].map(([place, rows]) => {
     const sum = (of: (row: Row) => number): number => rows.reduce((all, row) => all + of(row), 0);
     const fault = rows[0]?.target.fault ?? 'kill';
     const aimed = sum((row) => row.modes.step);
@@ -161,8 +169,10 @@ export function triedSentences(summary: Summary): string[] {
     ];
     const again = sum((row) => row.again);
     const tail = again > 0 ? `; ${grouped(again)} crashed again during recovery` : '';
-    return `${place}: ${plural(rows.length, 'target')}, ${parts.join(', ') || 'no crash'} – ${faultWords[fault]}${tail}.`;
+    const targets = new Set(rows.map(({ target }) => target.id)).size;
+    return `${place}: ${plural(targets, 'target')}, ${parts.join(', ') || 'no crash'} – ${faultWords[fault]}${tail}.`;
   });
+  return [...tried, ...missedByKilling(summary)];
 }
 
 /** What the run cannot say: its own caveats, and what its faults are blind to. */
@@ -179,7 +189,15 @@ export function caveats(summary: Summary): string[] {
     summary.findingsLeftOut > 0
       ? [`${plural(summary.findingsLeftOut, 'finding')} more are in the run directory and not shown here.`]
       : [];
-  return [...own, ...onlyKilled(summary, own), ...blind, ...bound, ...leftOut];
+  const kept = keptCaveat(summary);
+  return [
+    ...own,
+    ...onlyKilled(summary, own),
+    ...blind,
+    ...(kept === null ? [] : [kept]),
+    ...bound,
+    ...leftOut,
+  ];
 }
 
 function boundSentences({ subjects }: Summary): string[] {
