@@ -10,7 +10,8 @@ import { diskProgram } from '../disk/line-process.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { userModeLinux } from '../rigs/uml.js';
 import { confirmCrash } from './crash.js';
-import { GuestDied, Machine, requireUml } from './machine.js';
+import { GuestDied, guestBytes, Machine, requireUml } from './machine.js';
+import { machinesThatFit, memoryFolder } from './memory-folder.js';
 import type { Answer } from './protocol.js';
 import { cpusFor } from './cpus.js';
 import { mergeEnds } from './merge-ends.js';
@@ -56,7 +57,8 @@ export class UmlDiskEngine implements Engine {
   async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
     requireUml();
     diskProgram();
-    const lanes = Math.max(1, Math.min(context.jobs, os.availableParallelism()));
+    const fit = machinesThatFit(memoryFolder(guestBytes), guestBytes);
+    const lanes = Math.max(1, Math.min(context.jobs, os.availableParallelism(), fit));
     const jobs = this.jobs(firstIndex, lanes);
     await new Lanes(context, this.options, budget, jobs, lanes).run();
     return firstIndex + jobs.length;

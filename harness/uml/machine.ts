@@ -1,6 +1,5 @@
 /** One user-mode Linux: boots, takes one job at a time, and leaves nothing behind however it or we end. */
-import { closeSync, mkdtempSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { closeSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlugpullError, UnavailableError } from '../core/errors.js';
@@ -11,6 +10,7 @@ import { onPath, whyNoUml, userModeLinux, type UserModeLinux } from '../rigs/uml
 import { launchLocally, type Launched } from '../subjects/guard.js';
 import { guestWork, initScript } from './init.js';
 import { memoryFolder } from './memory-folder.js';
+import { sharedFolder } from './shared-folder.js';
 import {
   answersFile,
   bootFile,
@@ -269,20 +269,4 @@ function guestEnvironment(): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value;
   return { ...env, TMPDIR: '/tmp', [privateMountsVariable]: '1' };
-}
-
-/** A new folder that the kernel's command line can name. */
-function sharedFolder(base: string | null): string {
-  for (const folder of [base, os.tmpdir(), '/tmp', '/dev/shm']) {
-    if (folder === null || !/^[\w./-]+$/.test(folder)) continue;
-    try {
-      return mkdtempSync(path.join(folder, 'uml-'));
-    } catch {
-      continue;
-    }
-  }
-  throw new UnavailableError(
-    'user-mode Linux finds no folder that it can write in',
-    'let TMPDIR name one, of letters, digits and . _ - /',
-  );
 }

@@ -22,6 +22,12 @@ export function memoryFolder(bytes: number, folders = ['/dev/shm', os.tmpdir(), 
   );
 }
 
+/** So many machines have room in it and in this computer's memory; at least one. */
+export function machinesThatFit(folder: string, bytes: number): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return Math.max(1, Math.floor(Math.min(bavail * bsize, os.freemem()) / bytes));
+}
+
 /** Options of the mount that a folder lies on. @param mounts the text of /proc/mounts */
 export function optionsAt(folder: string, mounts: string): string[] {
   let found = { point: '', options: '' };
