@@ -36,7 +36,7 @@ on() {
   . "$folder/machine"
   raw() { echo "driver=raw,node-name=$1,read-only=$3,file.driver=file,file.filename=$2,file.locking=off"; }
   qemu-system-x86_64 -name plugpull-machine -nodefaults -no-user-config -display none -daemonize \
-    -pidfile "$folder/pid" -M q35 -accel "${ACCEL:-tcg}" -cpu max -m 768M -smp 1 \
+    -pidfile "$folder/pid" -M q35 -accel "${ACCEL:-tcg,tb-size=96}" -cpu max -m 768M -smp 1 \
     -kernel "$image/vmlinuz" -initrd "$image/initrd" \
     -append 'console=ttyS0 quiet panic=-1 plugpull.ssh=1 plugpull.payload=none' \
     -serial "file:$folder/console" -no-reboot \

@@ -9,7 +9,8 @@ import { findInstalled, install, type Installed } from './install.js';
 import { answers } from './knock.js';
 import type { HostOptions } from './options.js';
 
-const connectMillis = 15_000;
+// Its server is there: even a machine that is short of everything then lets us in.
+const connectMillis = 60_000;
 const againMillis = 500;
 const knockAgainMillis = 100;
 /** A slow board needs its time to start node. */
