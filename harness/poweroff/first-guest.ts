@@ -45,23 +45,24 @@ export class MarksSeen {
   /** The work was over, with nothing in flight. */
   done = false;
   readonly began: Promise<void>;
-  /** Commit 0 is there, or a later one. */
-  readonly made: Promise<void>;
   readonly halted: Promise<void>;
   private sayBegan: () => void = () => undefined;
-  private sayMade: () => void = () => undefined;
+  private readonly waiting: { commit: number; reached: () => void }[] = [];
   private sayHalted: () => void = () => undefined;
 
   constructor() {
     this.began = new Promise((resolve) => {
       this.sayBegan = resolve;
     });
-    this.made = new Promise((resolve) => {
-      this.sayMade = resolve;
-    });
     this.halted = new Promise((resolve) => {
       this.sayHalted = resolve;
     });
+  }
+
+  /** This commit is there, or a later one. */
+  async reached(commit: number): Promise<void> {
+    if (this.acked >= commit) return;
+    await new Promise<void>((resolve) => this.waiting.push({ commit, reached: resolve }));
   }
 
   take(text: string): void {
@@ -73,7 +74,7 @@ export class MarksSeen {
         break;
       case 'ack':
         this.acked = Number(number);
-        this.sayMade();
+        for (const { commit, reached } of this.waiting) if (this.acked >= commit) reached();
         break;
       case 's':
         this.step = name.join(' ');
@@ -188,9 +189,8 @@ async function worked(
       resolve({ kind: 'guest', detail: `the work had not begun after ${beginMillis / 1000} s`, log: '' });
     }, beginMillis);
   });
-  // A program's commit 0 was made by its set-up.
-  const origin = plan.phase === 'create' || target.kind === 'command' ? seen.began : seen.made;
-  const moment = origin.then(() => {
+  const origin = plan.phase === 'create' ? seen.began : seen.reached(plan.afterCommit ?? 0);
+  const moment = Promise.all([seen.began, origin]).then(() => {
     clearTimeout(timer);
     return new Promise<null>((resolve) => {
       timer = setTimeout(() => resolve(null), delay);

@@ -51,6 +51,8 @@ export function whyNotThere({ target, fs }: PowerOffJob): { reason: string; reme
 const inCreation = 10;
 const atStep = 25;
 const stepsAimedAt = 80;
+/** Commits of a program among which the moment of a cut is drawn. */
+const commitsBefore = 3;
 /** A step that never comes is waited for so long, in multiples of the time of work. */
 const patience = 6;
 
@@ -67,5 +69,7 @@ export function drawCut(seed: number, target: Target, workMillis: number): Crash
     const step = draw.int(1, stepsAimedAt);
     return { mode: 'step', phase: 'run', step, delayMicros: patience * workMillis * 1000 };
   }
-  return { mode: 'time', phase: 'run', afterCommit: 0, delayMicros };
+  // A program takes its time to the first commit.
+  const afterCommit = target.kind === 'command' ? draw.int(0, commitsBefore) : 0;
+  return { mode: 'time', phase: 'run', afterCommit, delayMicros };
 }
