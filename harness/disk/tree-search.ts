@@ -81,7 +81,8 @@ export class TreeSearch {
       tree.giveUp();
       return true;
     }
-    this.visitor.options.onLeaf?.(epoch, tree.expand(node, matters ?? null), outcome);
+    const leaf = tree.expand(node, matters ?? null);
+    this.visitor.options.onLeaf?.(epoch, leaf, outcome);
     return true;
   }
 }
