@@ -169,7 +169,8 @@ describe('power cuts on real file systems inside user-mode Linux', function () {
     const result = await plugpull([
       ...[...cut, ...program('crash'), '--fs', 'ext4', '--states', '6', '--commits', '2', '--jobs', '1'],
     ]);
-    expect(result.status, result.stderr).to.equal(1);
+    const events = readFileSync(path.join(folder, 'out', 'events.jsonl'), 'utf8');
+    expect(result.status, result.stderr + events).to.equal(1);
     expect(answer(result).findings[0]?.verdict).to.equal('unrecoverable');
     const kept = path.join(folder, 'out', 'findings', '0001');
     expect(readFileSync(path.join(kept, 'kernel.log'), 'utf8')).to.include('Kernel panic');
