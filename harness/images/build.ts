@@ -11,7 +11,7 @@ import { takeLock } from './lock.js';
 import { BrokenImageError, readManifest, verifyFiles, writeManifest } from './manifest.js';
 import { bringQemu } from './qemu-package.js';
 import { readRecipe, type Recipe } from './recipe.js';
-import { buildRoot, rootWorkBytes, rootWorkFolder } from './root.js';
+import { buildMode, buildRoot, rootWorkBytes, rootWorkFolder } from './root.js';
 import { needSpace } from './space.js';
 import { needTools } from './tools.js';
 
@@ -66,6 +66,7 @@ async function build(
   const either = AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]);
   try {
     const root = await builtRoot(recipe);
+    if (root === null) buildMode(); // no rights: known before anything is fetched
     needSpace(
       [
         { folder: work, bytes: kernelWorkBytes + imageBytes },

@@ -96,7 +96,7 @@ export async function buildRoot(
 }
 
 /** How mmdebstrap gets the rights that it needs. Throws UnavailableError where there is no way. */
-function buildMode(): 'root' | 'unshare' | 'fakechroot' {
+export function buildMode(): 'root' | 'unshare' | 'fakechroot' {
   if (process.getuid?.() === 0) return 'root';
   const name = process.env.USER ?? process.env.LOGNAME ?? '';
   const uid = String(process.getuid?.() ?? '');
