@@ -44,15 +44,19 @@ export async function makeFolder(params: Params): Promise<null> {
 }
 
 export async function remove(params: Params): Promise<null> {
-  const folder = nodePath.resolve(path(params, 'path'));
-  // A slip of the caller's must not cost a real machine its files.
-  if (folder.split('/').length < 3) throw new ParamsError(`path: ${folder} is not removed`);
-  await rm(folder, { recursive: true, force: true });
+  await rm(removable(params, 'path'), { recursive: true, force: true });
   return null;
 }
 
+function removable(params: Params, name: string): string {
+  const folder = nodePath.resolve(path(params, name));
+  // A slip of the caller's must not cost a real machine its files.
+  if (folder.split('/').length < 3) throw new ParamsError(`${name}: ${folder} is not removed`);
+  return folder;
+}
+
 export async function keep(params: Params): Promise<null> {
-  const copy = path(params, 'copy');
+  const copy = removable(params, 'copy');
   await rm(copy, { recursive: true, force: true });
   native.copyFolder(path(params, 'dir'), copy);
   return null;

@@ -23,12 +23,13 @@ export class Storage {
 
   async mount(params: Params): Promise<{ error: string | null }> {
     const fs = parseFileSystem(text(params, 'fs'));
+    const device = path(params, 'device');
     const dir = path(params, 'dir');
     mkdirSync(dir, { recursive: true });
     const options = fs.options === '' ? '-' : fs.options;
     const hand = await this.mounter();
     try {
-      await hand.ask(`mount ${path(params, 'device')} ${dir} ${fs.type} ${options}`);
+      await hand.ask(`mount ${device} ${dir} ${fs.type} ${options}`);
       return { error: null };
     } catch (error) {
       if (hand.pid === undefined) throw error;

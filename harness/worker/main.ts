@@ -5,11 +5,12 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import { native } from '../../native/index.js';
-import { loadWorkload, workloads } from '../../workloads/registry.js';
+import { loadWorkload } from '../../workloads/registry.js';
 import type { Workload } from '../../workloads/workload.js';
 import { actCheck, actRun, emitResult, sizeOf } from './act.js';
 import { actExplore } from './explore.js';
 import { actServe } from './serve.js';
+import { warmUp } from './warm.js';
 import type { ExploreResult, WarmJob, WorkerAnswer, WorkerJob, WorkerResult } from './job.js';
 
 const logBytes = 16 * 1024;
@@ -72,13 +73,7 @@ function parse(output: Buffer): Pick<WorkerAnswer, 'acked' | 'steps' | 'result' 
 }
 
 function warm(): WorkerAnswer {
-  for (const workload of workloads) {
-    try {
-      workload.prepare?.(workload.size);
-    } catch {
-      // What it lacks is told when it is asked for.
-    }
-  }
+  warmUp();
   const end = { exit: 0, signal: null, stopped: null };
   return { end, acked: -1, begun: false, steps: [], result: null, log: '', millis: 0 };
 }
