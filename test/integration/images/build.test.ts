@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
@@ -16,7 +17,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Context } from 'mocha';
 import { findImage, qemuFor, type VmImage } from '../../../harness/images/image.js';
-import { executable, plugpull } from '../../support/cli.js';
+import { executable, plugpull, processesNaming, until } from '../../support/cli.js';
 
 const nobody = 65534;
 
@@ -150,6 +151,30 @@ describe('images that are built', () => {
     expect(stderr).to.include('usermod --add-subuids');
     expect(stderr).to.not.include('fetching');
   });
+
+  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+    it(`leave nothing running and nothing half-built when their builder gets ${signal}`, async function () {
+      if (process.getuid?.() !== 0) this.skip();
+      const cache = use(mkdtempSync(path.join(tmpdir(), 'plugpull-images-')));
+      const builder = plugpull(['image', 'build', '6.1'], cache);
+      let said = '';
+      builder.child.stderr?.on('data', (text: Buffer) => (said += text.toString()));
+      await until(
+        'mmdebstrap at work',
+        () => said.includes('downloading packages') || builder.child.exitCode !== null,
+      );
+      expect(processesNaming(cache)).to.not.have.length(0);
+      builder.child.kill(signal);
+      const { status, stderr } = await builder;
+      if (signal === 'SIGINT') {
+        expect(status, stderr).to.equal(130);
+        expect(readdirSync(path.join(cache, 'work'))).to.deep.equal([]);
+      }
+      await until('all that it started is gone', () => processesNaming(cache).length === 0);
+      expect(readdirSync(path.join(cache, 'images'))).to.deep.equal([]);
+      expect(readFileSync('/proc/self/mounts', 'utf8')).to.not.include(cache);
+    });
+  }
 
   for (const kernel of ['6.1', '6.12']) {
     it(`boot with kernel ${kernel} to the start of the agent, and power off when it ends`, async function () {
