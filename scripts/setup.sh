@@ -34,6 +34,8 @@ testing=(
   "doctest-dev:/usr/include/doctest/doctest.h"
   "clang-format:/usr/bin/clang-format"
   "chromium:/usr/bin/chromium"
+  "openssh-server:/usr/sbin/sshd"
+  "openssh-client:/usr/bin/ssh-keygen"
 )
 
 missing() {

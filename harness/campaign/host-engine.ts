@@ -63,10 +63,10 @@ export class HostEngine implements Engine {
         context.emit({ type: 'skipped', what: `${target.id} under power-command`, ...why });
         return false;
       }
-      context.emit({
-        type: 'target-started',
-        target: { ...summarize(target, this.fault, this.rig), fs: facts.mount.fs },
-      });
+      const summary = { ...summarize(target, this.fault, this.rig), fs: facts.mount.fs };
+      // No cut is aimed at a step, or known to have fallen at one.
+      delete summary.steps;
+      context.emit({ type: 'target-started', target: summary });
       return true;
     });
   }

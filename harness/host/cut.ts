@@ -33,7 +33,7 @@ const workMillis = 120_000;
 /** An agent that does not answer for so long is not there any more. */
 const aliveMillis = 3000;
 /** After its power command a machine lives no longer than this. */
-const deathMillis = 20_000;
+const deathMillis = 10_000;
 /** The longest that a timer can wait: the end of a run is told by other means. */
 const forever = 2 ** 31 - 1;
 

@@ -52,7 +52,7 @@ export class Sshd {
         'PermitRootLogin yes',
         'MaxStartups 100',
         // bash reads the user's .bashrc for ssh alone, and for no deeper shell: whatever is in it is not ours.
-        'SetEnv SHLVL=3',
+        `SetEnv SHLVL=3 PATH=${process.env.PATH ?? '/usr/bin:/bin'}`,
       ].join('\n'),
     );
   }
@@ -92,7 +92,7 @@ export class Sshd {
   async stop(): Promise<void> {
     const { child } = this;
     this.child = null;
-    if (child?.pid === undefined) return;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const closed = new Promise((resolve) => child.once('close', resolve));
     for (const pid of descendants(child.pid)) kill(pid);
     kill(child.pid);
