@@ -1,12 +1,15 @@
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "native/fams/step.h"
 #include "native/process/end.h"
 #include "native/process/fork.h"
+#include "native/process/marks.h"
 #include "native/process/steps.h"
+#include "native/storage/error.h"
 
 using namespace plugpull;
 
@@ -51,4 +54,35 @@ TEST_CASE("the kernel kills a process after a time, unless that is taken back") 
   const ChildEnd end = wait_child(pid, {.time_ms = 60'000});
   CHECK(end.exited);
   CHECK(end.status == 7);
+}
+
+TEST_CASE("a process stands still before the chosen step, and its mark is out") {
+  char name[] = "/tmp/plugpull-marks-XXXXXX";
+  const int file = mkstemp(name);
+  REQUIRE(file >= 0);
+  const pid_t pid = fork_child();
+  if (pid == 0) {
+    open_marks({name, "", 0});
+    mark_steps(true);
+    arm_steps(2, AtStep::kHalt);
+    for (int i = 0; i < 10; ++i) step("b.commit.log-synced");
+    exit_now(0);
+  }
+  ChildLimits limits;
+  limits.time_ms = 300;
+  const ChildEnd end = wait_child(pid, limits);
+  CHECK(end.stopped == ChildEnd::Stopped::kTime);
+  char text[512] = {};
+  CHECK(pread(file, text, sizeof text - 1, 0) > 0);
+  CHECK(std::string(text) ==
+        "s 1 b.commit.log-synced\ns 2 b.commit.log-synced\nhalt 2 b.commit.log-synced\n");
+  close(file);
+  unlink(name);
+}
+
+TEST_CASE("marks need places that are there") {
+  CHECK_THROWS_AS(open_marks({"/no/such/port", "", 0}), OsError);
+  CHECK_THROWS_AS(open_marks({"", "/dev/null", 100}), OsError);
+  CHECK(!marking());
+  mark("nobody hears it");
 }
