@@ -45,6 +45,8 @@ export class Machine {
   /** The machine as it is; connects where it is not connected. Rejects with a HostError. */
   async up(): Promise<Session> {
     if (this.session !== null) return this.session;
+    // A machine that was there once may be booting, whyever.
+    if (this.mountBefore !== null) return await this.upAgain();
     const connection = await this.connect(connectMillis);
     return await this.begin(connection);
   }

@@ -97,16 +97,25 @@ class Trial {
     };
     const session = await this.machine.up();
     const before = session.facts.bootId;
-    const setup = await this.setUp(session);
-    if (setup !== null) {
-      missed(setup);
+    let target: Target;
+    try {
+      const setup = await this.setUp(session);
+      if (setup !== null) {
+        missed(setup);
+        return;
+      }
+      target = await this.target(session);
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      this.machine.leave();
+      missed(`before the power was cut, ${(error as Error).message}`);
       return;
     }
     const since = performance.now();
     const { options } = this.machine;
     const { seed, plan, commits } = this.trial;
     const { acked, trouble, cut, run, wroteUnflushed } = await workAndCut(session, {
-      target: await this.target(session),
+      target,
       dir: this.dir,
       seed,
       plan,
@@ -202,12 +211,12 @@ class Trial {
 
   private async recover(session: Session, seen: Observation): Promise<void> {
     const { connection, agent } = session;
-    const there = await connection.exec(shell(`[ -d ${quote(this.dir)} ]`));
-    if (there.exit !== 0) {
-      seen.first = { outcome: 'absent', state: null, reason: `the folder ${this.dir} is gone` };
-      return;
-    }
     try {
+      const there = await connection.exec(shell(`[ -d ${quote(this.dir)} ]`));
+      if (there.exit !== 0) {
+        seen.first = { outcome: 'absent', state: null, reason: `the folder ${this.dir} is gone` };
+        return;
+      }
       const kept = path.posix.join(this.root, afterCrashFolder);
       const unreadable = await this.keep(session, kept);
       if (unreadable !== null) {
@@ -231,10 +240,12 @@ class Trial {
       );
       seen.difference = compared.difference;
     } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
+      if (!(error instanceof AgentError || isLost(error))) throw error;
       // Neither the target nor we can be blamed for a machine that goes away while it recovers.
-      const kind = error.kind === 'closed' ? 'target' : 'harness';
-      seen.trouble = { kind, detail: `during recovery, ${error.message}` };
+      const lost = isLost(error);
+      if (lost) this.machine.leave();
+      const detail = `during recovery, ${(error as Error).message}`;
+      seen.trouble = { kind: lost ? 'target' : 'harness', detail };
     }
   }
 
@@ -268,4 +279,10 @@ class Trial {
     }
     return check;
   }
+}
+
+/** The connection broke, or whoever was at its other end went away. */
+function isLost(error: unknown): boolean {
+  if (error instanceof HostError) return error.kind === 'lost';
+  return error instanceof AgentError && error.kind === 'closed';
 }

@@ -3,7 +3,7 @@
  * of a power cut. Those are in host-power.test.ts.
  */
 import { expect } from 'chai';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { RunEvent, TrialEnded } from '../../harness/core/events.js';
 import { parseAddress } from '../../harness/host/address.js';
@@ -220,7 +220,7 @@ const why = whyNoSshd();
         commits: 1_000_000,
       });
       try {
-        await until('the program runs', () => processesNaming(`${place}/data`).length > 0);
+        await until('the program runs', () => existsSync(`${place}/data/begun`), 60_000);
         await sshd.stop();
         const { judgement } = await running;
         expect(judgement.verdict).to.equal('not-measured');
