@@ -144,7 +144,7 @@ ${mirrors.config}
       if (!(error instanceof ToolError)) throw error;
       throw new UnavailableError(
         `no package lists of ${suites.join(', ')}: ${error.message}`,
-        `can this machine reach ${mirrors.main}? Its proxies and mirrors are those of /etc/apt`,
+        `can this machine reach ${mirrors.main}? Its mirrors and proxies are those of /etc/apt`,
       );
     });
     return box;

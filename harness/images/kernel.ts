@@ -99,7 +99,10 @@ async function findKernel(recipe: Recipe, mirrors: Mirrors, work: string, signal
       await rm(path.join(work, 'apt'), { recursive: true, force: true });
     }
   }
-  throw new UnavailableError(`no kernel ${recipe.kernel}: ${reasons.join('; ')}`);
+  throw new UnavailableError(
+    `no kernel ${recipe.kernel}: ${reasons.join('; ')}`,
+    `can this machine reach ${mirrors.main}? Its mirrors and proxies are those of /etc/apt`,
+  );
 }
 
 async function withBusybox(box: AptBox, suite: string, mirrors: Mirrors, work: string, signal?: AbortSignal) {

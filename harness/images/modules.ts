@@ -1,11 +1,12 @@
 /** Which module files the initrd needs, in the order in which they can be loaded. */
+import { UnavailableError } from '../core/errors.js';
 
 /**
  * @param names modules; one ending in `?` may be missing
  * @param dependencies text of modules.dep
  * @param builtin text of modules.builtin
  * @returns paths as in modules.dep, each after all that it needs
- * @throws Error naming a module that is nowhere
+ * @throws UnavailableError naming a module that is nowhere
  */
 export function loadOrder(names: readonly string[], dependencies: string, builtin: string): string[] {
   const files = new Map<string, string>();
@@ -31,7 +32,7 @@ export function loadOrder(names: readonly string[], dependencies: string, builti
     const file = files.get(wanted);
     if (file !== undefined) add(file);
     else if (!inside.has(wanted) && !name.endsWith('?'))
-      throw new Error(`the kernel has no module ${wanted}`);
+      throw new UnavailableError(`the kernel has no module ${wanted}, which guests need`);
   }
   return order;
 }
