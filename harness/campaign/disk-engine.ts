@@ -217,7 +217,7 @@ export class DiskEngine implements Engine {
         suffix: suffixOf(this.diskFault),
       };
       // A lying disk breaks file systems too, and that is what it is there for.
-      const damage = mustBeCaught(this.diskFault) ? null : new OwnDamage(context, owner, kernelLog);
+      const damage = mustBeCaught(this.diskFault) ? null : new OwnDamage(context, owner);
       const search = new StateSearch({
         context,
         fault: this.fault,

@@ -4,7 +4,7 @@ import { addCounts, noCounts, violationsIn, type Counts } from '../core/counts.j
 import type { FaultName } from '../core/events.js';
 import { choicesText } from '../disk/enumerate.js';
 import type { Violation } from '../disk/exploration.js';
-import { corruptionIn } from '../disk/kernel-log.js';
+import { corruptionIn, listenToKernel } from '../disk/kernel-log.js';
 import { unmountable, type StateSource } from '../disk/state-source.js';
 import type { CampaignContext } from './context.js';
 
@@ -25,7 +25,7 @@ export class OwnDamage {
   constructor(
     private readonly context: Pick<CampaignContext, 'emit'>,
     private readonly owner: Owner,
-    private readonly kernelLog: (millis: number, source: StateSource) => Promise<string>,
+    private readonly listen: () => () => string = listenToKernel,
   ) {}
 
   get id(): string {
@@ -53,12 +53,12 @@ export class OwnDamage {
 
   /** Shows the state once more and listens to what the kernel says of it. */
   private async reported({ epoch, choices, acked }: Violation, source: StateSource): Promise<string | null> {
-    const started = performance.now();
+    const heard = this.listen();
     const devices: string[] = [];
     await source.check({ epoch: epoch.number, choices: choicesText(choices) }, acked.last, 1, (dir) => {
       devices.push(...deviceOf(dir));
     });
-    const log = await this.kernelLog(performance.now() - started, source);
+    const log = heard();
     return devices.map((device) => corruptionIn(log, device)).find((line) => line !== null) ?? null;
   }
 
@@ -84,7 +84,7 @@ function deviceOf(folder: string): string[] {
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
     const [before = '', after = ''] = line.split(' - ');
     const mount = before.split(' ')[4] ?? '';
-    if (mount !== '' && folder.startsWith(`${mount}/`) && mount.length > best.mount.length) {
+    if (mount !== '' && folder.startsWith(mount === '/' ? mount : `${mount}/`) && mount.length > best.mount.length) {
       best = { mount, device: after.split(' ')[1] ?? '' };
     }
   }

@@ -23,7 +23,7 @@ export interface CertifyResult {
   schema: 'plugpull.certify/1';
   planted: number;
   caught: number;
-  /** Need errors of the OS to be injected: tested with the core, not here. */
+  /** Need errors of the OS, and this machine has no rig `disk`: tested with the core, not here. */
   notTried: string[];
   accused: string[];
   /** Crashes of correct backends that held. */
@@ -97,9 +97,9 @@ export class Scoreboard implements Reporter {
     row.catches.push({ fault, rig, verdict, after: now.crashes, millis: Math.round(now.millis) });
   }
 
-  /** Planted bugs that a crash can show. */
+  /** Planted bugs that a crash can show; those that need a disk that fails only where one was to be had. */
   private shown(): Row[] {
-    return [...this.rows.values()].filter(({ bug }) => bug.seenBy !== 'error');
+    return [...this.rows.values()].filter(({ bug, tried }) => bug.seenBy !== 'error' || tried.size > 0);
   }
 
   passed(): boolean {
@@ -112,7 +112,9 @@ export class Scoreboard implements Reporter {
       schema: 'plugpull.certify/1',
       planted: shown.length,
       caught: shown.filter(({ catches }) => catches.length > 0).length,
-      notTried: this.bugs.filter(({ seenBy }) => seenBy === 'error').map(({ name }) => name),
+      notTried: this.bugs
+        .map(({ name }) => name)
+        .filter((name) => !shown.some(({ bug }) => bug.name === name)),
       accused: [...this.accused],
       held: this.held,
       bugs: shown.map(({ bug, catches }) => ({ name: bug.name, summary: bug.summary, catches })),
@@ -125,7 +127,7 @@ export class Scoreboard implements Reporter {
     const lines = bugs.map(({ name, catches }) => {
       const told = catches.map(
         ({ fault, rig, verdict, after, millis }) =>
-          `${fault} on ${rig}: ${verdict} after ${after} ${rig === 'model' ? 'states' : 'crashes'}, ${millis} ms`,
+          `${fault} on ${rig}: ${verdict} after ${after} ${rig === 'folder' ? 'crashes' : 'states'}, ${millis} ms`,
       );
       return `  ${name.padEnd(width)}  ${told.length === 0 ? 'ESCAPED' : told.join('; ')}`;
     });
@@ -135,7 +137,7 @@ export class Scoreboard implements Reporter {
       ...(notTried.length === 0
         ? []
         : [
-            `Not tried here, because only an injected error shows them (the core's own tests do): ${notTried.join(', ')}.`,
+            `Not tried here, because only a failing disk shows them, and rig disk is not to be had (the core's own tests do): ${notTried.join(', ')}.`,
           ]),
     ];
     return `Planted bugs\n${lines.join('\n')}\n\n${shares.join('\n')}\n`;

@@ -4,14 +4,19 @@ import os from 'node:os';
 import path from 'node:path';
 import { createReporters, type ReportRequest } from '../../reports/registry.js';
 import { Campaign } from '../campaign/campaign.js';
+import { DiskEngine, defaultDiskCommits } from '../campaign/disk-engine.js';
 import { KillEngine } from '../campaign/kill-engine.js';
 import { ModelEngine } from '../campaign/model-engine.js';
 import { Scoreboard } from '../campaign/scoreboard.js';
 import { backendTargets } from '../campaign/targets.js';
 import { exitCodes } from '../core/exit-codes.js';
+import type { BackendTarget } from '../core/target.js';
+import type { DiskFaultName } from '../disk/faults.js';
 import { defaultModelOptions } from '../explore/model-jobs.js';
-import { native } from '../../native/index.js';
+import { native, type PlantedBugInfo } from '../../native/index.js';
+import { whyNoDisk } from '../rigs/disk.js';
 import { positiveInteger, seed } from './options.js';
+import { onDisk } from './plan.js';
 import { againInPrivateMounts, canEnterPrivateMounts, dieWithStarter } from './private-mounts.js';
 import { newRunFolder, stopOnSignals } from './run.js';
 
@@ -29,6 +34,7 @@ const defaultSeed = 1;
 const mostMillis = 600_000;
 /** Crash states of one run; enough for every planted bug, and for all states of most runs. */
 const maxStates = 5_000;
+const statesOnFailingDisks = 1_600;
 
 export function certifyCommand(): Command {
   return new Command('certify')
@@ -85,6 +91,7 @@ async function certify(flags: CertifyFlags): Promise<number> {
         rounds: 1,
       }),
       new KillEngine(wrong(byKill), 'first'),
+      ...onFailingDisks(bugs, wrong),
     ],
     [board, ...createReporters(reportsWanted(flags, runFolder))],
   );
@@ -96,6 +103,30 @@ async function certify(flags: CertifyFlags): Promise<number> {
   if (result.exitCode === exitCodes.interrupted) return result.exitCode;
   // A bug that escaped, and a correct backend that was accused, are both failures of the harness.
   return board.passed() && result.verdict !== 'violation' ? exitCodes.held : exitCodes.ownFailure;
+}
+
+/** Where each of the bugs that need errors of the OS shows. */
+const failingDisks: { diskFault: DiskFaultName; fs: string; bugs: readonly string[] }[] = [
+  { diskFault: 'eio-write', fs: 'ext4', bugs: ['redo.fsync-retried'] },
+  // Only where overwriting takes new space does a full file system cut a write short.
+  { diskFault: 'full', fs: 'btrfs', bugs: ['redo.short-write-ignored'] },
+];
+
+function onFailingDisks(
+  bugs: readonly PlantedBugInfo[],
+  wrong: (planted: string[]) => BackendTarget[],
+): DiskEngine[] {
+  if (whyNoDisk() !== null) return [];
+  return failingDisks.map(({ diskFault, fs, bugs: shown }) => {
+    const names = bugs.map(({ name }) => name).filter((name) => shown.includes(name));
+    return new DiskEngine(onDisk(wrong(names), diskFault), {
+      diskFault,
+      fileSystems: [fs],
+      commits: defaultDiskCommits,
+      states: statesOnFailingDisks,
+      exhaustive: false,
+    });
+  });
 }
 
 function reportsWanted(flags: CertifyFlags, runFolder: string): ReportRequest[] {

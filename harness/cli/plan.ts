@@ -74,6 +74,7 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
         commits: flags.commits ?? defaultDiskCommits,
         states: flags.states ?? null,
         exhaustive: flags.exhaustive ?? false,
+        ...(flags.nested === undefined ? {} : { nested: flags.nested }),
       };
       engines.push(diskEngine(onDisk(targets, diskFault), options, flags.uml));
     }
@@ -108,14 +109,14 @@ export function planCampaign(flags: RunFlags, config: Config): CampaignPlan {
 }
 
 /** Without the planted bugs that none of these faults can show. */
-function shownBy(targets: Target[], faults: string[]): Target[] {
+function shownBy(targets: readonly Target[], faults: string[]): Target[] {
   return targets.filter(
     (target) => target.kind === 'command' || target.shownBy === undefined || faults.includes(target.shownBy),
   );
 }
 
 /** The targets as they are tried on a disk that is wrong in this way. */
-export function onDisk(targets: Target[], diskFault: DiskFaultName): Target[] {
+export function onDisk(targets: readonly Target[], diskFault: DiskFaultName): Target[] {
   const shown = shownBy(targets, ['kill', 'cut', ...(givesErrors(diskFault) ? ['error'] : [])]);
   return shown.map((one) => ({
     ...one,
@@ -201,7 +202,8 @@ function commandTargets(flags: RunFlags, config: Config): CommandTarget[] {
       }),
     ];
   }
-  const wanted = flags.target ?? Object.keys(config.targets);
+  const everything = Object.keys(config.targets);
+  const wanted = flags.target === undefined || flags.target.join() === 'all' ? everything : flags.target;
   return wanted.map((name) => {
     const found = config.targets[name];
     if (found === undefined) {

@@ -46,7 +46,7 @@ export function runCommand(): Command {
     .option('--tracker <kind>', 'how changed pages are found: auto, pagemap, mprotect, compare')
     .option('--input <file>', 'the text that the workload text-index reads')
     .option('--no-controls', 'leave out the negative control and the planted bugs')
-    .option('--target <names>', 'programs of the config file to torture', list)
+    .option('--target <names>', 'programs of the config file to torture, or all', list)
     .option('--setup <command>', 'any program: makes commit 0 in $PLUGPULL_DIR')
     .option('--run <command>', 'any program: works, and prints `plugpull commit K`')
     .option('--check <command>', 'any program: recovers, verifies, prints `plugpull state K`')

@@ -1,5 +1,5 @@
 /** Runs a target once on a real file system over a recording disk, and keeps the disk's whole life. */
-import { mkdirSync, openSync, closeSync, writeSync } from 'node:fs';
+import { mkdirSync, openSync, closeSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { PlugpullError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
@@ -157,6 +157,7 @@ class Run {
     if (this.faults.remountAfter === commit) {
       await this.place.unmount();
       await this.place.mount();
+      statSync(this.dir); // so that this is not what meets the first error
       this.mark(mountedMark);
     }
   }

@@ -112,6 +112,31 @@ describe('example targets', () => {
     expect(measured).to.be.above(0);
   });
 
+  it('gdbm-store without crash tolerance, and gawk-store, make the commits that they say', async function () {
+    const programs = [
+      `"${built('gdbm-store')}" PHASE plain`,
+      `"${path.join(root, 'examples/gawk-store.sh')}" PHASE`,
+    ];
+    for (const program of programs.filter((one) => existsSync(one.split('"')[1] ?? ''))) {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder);
+      const command = (phase: string) => program.replace('PHASE', phase);
+      const subject = new CommandSubject({
+        setup: command('setup'),
+        run: command('run'),
+        check: command('check'),
+      });
+      const made = await subject.setup(folder, 1);
+      if (made.exit === 69) continue; // this gawk has no persistent heap
+      const ran = await subject.run(folder, 1, undefined, { commits: 5 });
+      expect(ran, ran.detail).to.include({ acked: 5 });
+      // Nothing was in flight: without a crash all is there.
+      expect(await subject.check(folder, 1, 5)).to.include({ outcome: 'consistent', state: 5 });
+      expect((await subject.check(folder, 2, 5)).outcome).to.equal('inconsistent');
+      await subject.close();
+    }
+  });
+
   it('a check sees damage that SQLite itself does not', async function () {
     const program = built('sqlite-store');
     if (!existsSync(program)) this.skip();
