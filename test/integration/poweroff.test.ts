@@ -1,0 +1,198 @@
+/** Guests that really lose their power. */
+import { expect } from 'chai';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { RunEvent, TrialEnded } from '../../harness/core/events.js';
+import { backendTargetId, defaultCommandLimits, type Target } from '../../harness/core/target.js';
+import { parseFileSystem } from '../../harness/disk/file-systems.js';
+import { Guests } from '../../harness/poweroff/guests.js';
+import { runPowerTrial, type PowerTrial, type TrialOrder } from '../../harness/poweroff/trial.js';
+import { plugpull, root, temporaryFolder, until } from '../support/cli.js';
+import { guestParts, testFolder } from '../support/vm.js';
+
+const redo: Target = {
+  kind: 'backend',
+  id: backendTargetId('redo', 'bank'),
+  backend: 'redo',
+  workload: 'bank',
+  expect: 'hold',
+  needsReflink: false,
+  steps: [],
+};
+
+const unflushed: Target = {
+  kind: 'command',
+  id: 'unflushed',
+  setup: 'unflushed.sh setup',
+  run: 'unflushed.sh run',
+  check: 'unflushed.sh check',
+  with: [path.join(root, 'examples', 'unflushed.sh')],
+  ignore: [],
+  expect: 'hold',
+  recoverTwice: 'state',
+  limits: defaultCommandLimits,
+};
+
+function events(folder: string): RunEvent[] {
+  const text = readFileSync(path.join(folder, 'out', 'events.jsonl'), 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line.endsWith('}'))
+    .map((line) => JSON.parse(line) as RunEvent);
+}
+
+/** Processes of QEMU that this run, or what came of it, has started. */
+function guestsOf(folder: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const mine = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder);
+      return mine && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('qemu-system');
+    } catch {
+      return false; // it is gone
+    }
+  });
+}
+
+describe('guests that lose their power', function () {
+  this.timeout(240_000);
+  let scratch: { folder: string; remove: () => void } | undefined;
+  let guests: Guests | undefined;
+
+  before(async function () {
+    this.timeout(300_000);
+    await guestParts(this);
+    scratch = testFolder();
+    guests = await Guests.open('6.1', scratch.folder, () => undefined);
+  });
+
+  after(() => {
+    guests?.close();
+    scratch?.remove();
+  });
+
+  async function trial(
+    order: Pick<TrialOrder, 'target' | 'mode' | 'plan'>,
+    fs = 'ext4',
+  ): Promise<PowerTrial> {
+    if (guests === undefined) throw new Error('no guests');
+    const folder = guests.trialFolder();
+    const more = { seed: 7, fs: parseFileSystem(fs), folder, unit: 4096, stopping: () => false };
+    return runPowerTrial(guests, { ...order, ...more });
+  }
+
+  it('recover in a fresh guest what a volatile disk had been told to flush', async () => {
+    const plan = { mode: 'time', phase: 'run', afterCommit: 2, delayMicros: 200_000 } as const;
+    const { judgement, acked, cut, checks } = await trial({ target: redo, mode: 'volatile', plan });
+    expect(judgement.verdict, judgement.reason).to.equal('held');
+    expect(acked).to.be.at.least(2);
+    expect(cut?.trace.flushes).to.be.greaterThan(2);
+    expect(checks.map(({ outcome }) => outcome)).to.deep.equal(['consistent', 'consistent']);
+  });
+
+  it('stand still at a step, and lose their power there', async () => {
+    const plan = { mode: 'step', phase: 'run', step: 5, delayMicros: 20_000_000 } as const;
+    const { judgement, step } = await trial({ target: redo, mode: 'kept', plan }, 'f2fs');
+    expect(judgement.verdict, judgement.reason).to.equal('held');
+    expect(step).to.match(/^redo\.commit\./);
+  });
+
+  it('show what only a volatile disk shows: a store that never flushes it', async () => {
+    const plan = { mode: 'time', phase: 'run', afterCommit: 4, delayMicros: 1 } as const;
+    const kept = await trial({ target: unflushed, mode: 'kept', plan });
+    expect(kept.judgement.verdict, kept.judgement.reason).to.equal('held');
+    const lost = await trial({ target: unflushed, mode: 'volatile', plan });
+    // Unless the seed lets the newest write survive; seed 7 does not.
+    expect(lost.judgement.verdict, lost.judgement.reason).to.equal('lost');
+    expect(lost.acked).to.be.at.least(4);
+  });
+
+  it('measure nothing where the work ends before the cut', async () => {
+    const ended: Target = { ...unflushed, run: 'exit 0' };
+    const plan = { mode: 'time', phase: 'run', afterCommit: 0, delayMicros: 20_000_000 } as const;
+    const { judgement } = await trial({ target: ended, mode: 'kept', plan });
+    expect(judgement.verdict).to.equal('not-measured');
+    expect(judgement.reason).to.match(/nothing was cut/);
+  });
+});
+
+describe('a campaign of power-offs', function () {
+  this.timeout(240_000);
+  let place: ReturnType<typeof temporaryFolder> | undefined;
+  beforeEach(async function () {
+    await guestParts(this);
+    place = temporaryFolder();
+  });
+  afterEach(() => place?.remove());
+
+  const folder = (): string => place?.folder ?? '';
+  const run = (...args: string[]): ReturnType<typeof plugpull> =>
+    plugpull(
+      [
+        'run',
+        '--backend',
+        'redo',
+        '--workload',
+        'bank',
+        '--fault',
+        'poweroff',
+        '--out',
+        'out',
+        '--quiet',
+        ...args,
+      ],
+      folder(),
+      230_000,
+    );
+
+  it('cuts the log of one run at many places, and replays in a guest what it finds', async () => {
+    const args = ['--fault', 'poweroff', '--fs', 'ext4', '--power-off-mode', 'log', '--states', '60'];
+    const result = await plugpull(
+      [
+        'run',
+        '--backend',
+        'plain',
+        '--workload',
+        'bank',
+        '--out',
+        'out',
+        '--json',
+        '--commits',
+        '5',
+        ...args,
+      ],
+      folder(),
+      230_000,
+    );
+    expect(result.status, result.stderr).to.equal(0);
+    const { findings } = JSON.parse(result.stdout) as { findings: { verdict: string; fs: string }[] };
+    expect(findings[0]).to.deep.include({ verdict: 'torn', fs: 'ext4 on 6.1, log' });
+    const replayed = await plugpull(['replay', 'out/findings/0001', '--json'], folder());
+    expect(replayed.status, replayed.stderr).to.equal(1);
+    expect(JSON.parse(replayed.stdout)).to.deep.include({ verdict: 'torn', same: true });
+  });
+
+  it('leaves no guest behind, neither after a signal nor after a SIGKILL', async () => {
+    const interrupted = run('--fs', 'ext4', '--power-off-mode', 'volatile', '--trials', '10000');
+    await until('a trial', () => trials().length > 0, 200_000);
+    interrupted.child.kill('SIGINT');
+    expect((await interrupted).status).to.equal(130);
+    expect(guestsOf(folder())).to.deep.equal([]);
+
+    const again = plugpull(['run', '--resume', 'out'], folder(), 200_000);
+    await until('a guest', () => guestsOf(folder()).length > 0, 100_000);
+    again.child.kill('SIGKILL');
+    await again;
+    await until('no guest', () => guestsOf(folder()).length === 0);
+    const indices = trials().map(({ index }) => index);
+    expect(new Set(indices).size).to.equal(indices.length);
+  });
+
+  function trials(): TrialEnded[] {
+    try {
+      return events(folder()).filter((event) => event.type === 'trial');
+    } catch {
+      return []; // not there yet
+    }
+  }
+});
