@@ -31,6 +31,7 @@ optional=(
 )
 # What only the project's own tests need.
 testing=(
+  "qemu-utils:/usr/bin/qemu-io"
   "doctest-dev:/usr/include/doctest/doctest.h"
   "clang-format:/usr/bin/clang-format"
   "chromium:/usr/bin/chromium"
