@@ -9,7 +9,7 @@ import { cacheRoot, workFolder } from '../images/cache.js';
 import type { VmImage } from '../images/image.js';
 import { takeLock } from '../images/lock.js';
 import { payloadImage } from '../images/payload.js';
-import { qemuFor } from '../images/qemu.js';
+import { acceleratorFor, qemuFor } from '../images/qemu.js';
 import { needSpace } from '../images/space.js';
 import { machineArguments, type Kernel, type MachineSpec } from './arguments.js';
 import { defaultVmConfig, maxExtraDisks, type VmConfig } from './config.js';
@@ -47,7 +47,8 @@ export async function ensureTemplate(
   config: Partial<VmConfig>,
   progress: (text: string) => void,
 ): Promise<Template> {
-  const whole = { ...defaultVmConfig, ...config };
+  const accel = config.accel ?? (await acceleratorFor(image));
+  const whole = { ...defaultVmConfig, accel, ...config };
   const qemu = qemuFor(image);
   const payload = await payloadImage();
   const key = keyOf(image, payload.id, qemu, whole);

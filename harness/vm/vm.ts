@@ -21,8 +21,8 @@ export interface RestoreOptions {
   patienceMillis?: number;
 }
 
-/** Longest boot to the agent's first answer; on a busy machine a boot takes some ten seconds. */
-const bootMillis = 180_000;
+/** Longest boot to the agent's first answer; some ten seconds as a rule, a minute on a very busy machine. */
+const bootMillis = 300_000;
 const restoreMillis = 60_000;
 const maxMarkBytes = 4096;
 
