@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { NewFinding } from '../campaign/context.js';
 import { GuestDied, Machine } from './machine.js';
-import { shownFile, shownFolder, type ConfirmJob, type Shown, type Showing } from './protocol.js';
+import { shownFolder, type ConfirmJob, type Showing } from './protocol.js';
 
 export interface CrashOptions {
   /** The shared folder of the machine that died. */
@@ -45,13 +45,12 @@ export async function confirmCrash(options: CrashOptions): Promise<NewFinding | 
 /** States that were being shown when the kernel crashed. */
 function suspects(folder: string): ConfirmJob[] {
   const notes = path.join(folder, shownFolder);
-  if (!existsSync(path.join(notes, shownFile))) return [];
-  const shown = JSON.parse(readFileSync(path.join(notes, shownFile), 'utf8')) as Shown;
+  if (!existsSync(notes)) return [];
   return readdirSync(notes)
     .filter((name) => name.startsWith('showing-'))
     .map((name) => readFileSync(path.join(notes, name), 'utf8'))
     .filter((text) => text !== '')
-    .map((text) => ({ kind: 'confirm', ...shown, ...(JSON.parse(text) as Showing) }));
+    .map((text) => ({ kind: 'confirm', ...(JSON.parse(text) as Showing) }));
 }
 
 /** The fresh machine's folder ends with it. */

@@ -49,14 +49,14 @@ export interface Shown {
   trace: string;
 }
 
-/** The state that a source was showing. */
-export interface Showing {
+/** The state that a source was showing: written before, taken back after. */
+export interface Showing extends Shown {
   state: StateName;
   acked: number;
 }
 
 /** Makes a bundle of the state, and shows it once. */
-export interface ConfirmJob extends Shown, Showing {
+export interface ConfirmJob extends Showing {
   kind: 'confirm';
 }
 
@@ -81,9 +81,8 @@ export const bootFile = 'boot.json';
 export const answersFile = 'answers.jsonl';
 export const stopFile = 'stop';
 export const initFile = 'init.sh';
-/** Folder of what is being explored, and in it one file for that and one for each source. */
+/** Folder of what is being explored, and in it one file for each source. */
 export const shownFolder = 'shown';
-export const shownFile = 'shown.json';
 
 export function showingFile(source: number): string {
   return `showing-${source}`;

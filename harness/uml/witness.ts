@@ -3,43 +3,59 @@
  * the kernel crashes, the controller can show that state to another one.
  */
 import { execa } from 'execa';
-import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { SourceMaker } from '../campaign/disk-engine.js';
 import type { ReadWatch, StateName, StateSource } from '../disk/state-source.js';
-import { shownFile, shownFolder, showingFile, type Shown, type Showing } from './protocol.js';
+import { shownFolder, showingFile, type Shown, type Showing } from './protocol.js';
 
-/** Longer than any note of a state: short states are padded, so that a note is one write. */
-const noteBytes = 64 * 1024;
+/** Copies of what a recording left, for as long as a source makes states of it. */
+interface Copies {
+  folder: string;
+  base: string;
+  trace: string;
+  users: number;
+}
 
 export class Witness {
   private sources = 0;
-  private recording: string | null = null;
   private readonly folder: string;
+  /** By the trace that was copied. */
+  private readonly copies = new Map<string, Copies>();
 
   /** @param shared the folder that the controller sees */
   constructor(shared: string) {
     this.folder = path.join(shared, shownFolder);
+    mkdirSync(this.folder, { recursive: true });
   }
 
   /** Makes a source as `make` does, and watches over it. */
   readonly watched: (make: SourceMaker) => SourceMaker = (make) => async (options) => {
-    const { recording } = options;
-    if (this.recording !== recording.trace) {
-      rmSync(this.folder, { recursive: true, force: true });
-      mkdirSync(this.folder);
-      const [base, trace] = [path.join(this.folder, 'base'), path.join(this.folder, 'trace')];
-      // Images are mostly holes.
-      await execa('cp', ['--sparse=always', recording.base, base]);
-      await execa('cp', ['--sparse=always', recording.trace, trace]);
-      const { target, seed, unit } = options;
-      const shown: Shown = { target, seed, unit, fs: recording.fs, base, trace };
-      writeFileSync(path.join(this.folder, shownFile), JSON.stringify(shown));
-      this.recording = recording.trace;
-      this.sources = 0;
-    }
-    return new WatchedSource(await make(options), path.join(this.folder, showingFile(this.sources++)));
+    const { target, seed, unit, recording } = options;
+    const number = this.sources++;
+    const copies = this.copies.get(recording.trace) ?? (await this.copy(recording, number));
+    const { base, trace } = copies;
+    const source = await make(options);
+    copies.users++;
+    const shown: Shown = { target, seed, unit, fs: recording.fs, base, trace };
+    return new WatchedSource(source, shown, path.join(this.folder, showingFile(number)), () => {
+      if (--copies.users > 0) return;
+      this.copies.delete(recording.trace);
+      rmSync(copies.folder, { recursive: true, force: true });
+    });
   };
+
+  private async copy(recording: { base: string; trace: string }, number: number): Promise<Copies> {
+    const folder = path.join(this.folder, `recording-${number}`);
+    mkdirSync(folder);
+    const [base, trace] = [path.join(folder, 'base'), path.join(folder, 'trace')];
+    // Images are mostly holes.
+    await execa('cp', ['--sparse=always', recording.base, base]);
+    await execa('cp', ['--sparse=always', recording.trace, trace]);
+    const copies = { folder, base, trace, users: 0 };
+    this.copies.set(recording.trace, copies);
+    return copies;
+  }
 }
 
 class WatchedSource implements StateSource {
@@ -47,7 +63,9 @@ class WatchedSource implements StateSource {
 
   constructor(
     private readonly inner: StateSource,
-    note: string,
+    private readonly shown: Shown,
+    private readonly note: string,
+    private readonly done: () => void,
   ) {
     this.fd = openSync(note, 'w');
   }
@@ -66,9 +84,8 @@ class WatchedSource implements StateSource {
     times?: number,
     before?: (dir: string) => void,
   ): ReturnType<StateSource['check']> {
-    const showing: Showing = { state, acked };
-    const text = JSON.stringify(showing);
-    if (text.length <= noteBytes) writeSync(this.fd, text, 0);
+    const showing: Showing = { ...this.shown, state, acked };
+    writeSync(this.fd, JSON.stringify(showing), 0);
     try {
       return await this.inner.check(state, acked, times, before);
     } finally {
@@ -90,6 +107,8 @@ class WatchedSource implements StateSource {
 
   async close(): Promise<void> {
     closeSync(this.fd);
+    rmSync(this.note, { force: true });
+    this.done();
     return this.inner.close();
   }
 }

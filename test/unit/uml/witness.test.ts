@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { SourceMaker } from '../../../harness/campaign/disk-engine.js';
 import { parseFileSystem } from '../../../harness/disk/file-systems.js';
 import type { StateSource } from '../../../harness/disk/state-source.js';
 import { defaultCommandLimits, type Target } from '../../../harness/core/target.js';
-import { shownFile, shownFolder, showingFile, type Shown } from '../../../harness/uml/protocol.js';
+import { shownFolder, showingFile, type Showing } from '../../../harness/uml/protocol.js';
 import { Witness } from '../../../harness/uml/witness.js';
 import { temporaryFolder } from '../../support/cli.js';
 
@@ -51,25 +51,41 @@ describe('what is known of a state that may crash the kernel', () => {
       } satisfies StateSource);
     const source = await new Witness(folder).watched(maker)(options('one'));
     await source.check({ epoch: 3, choices: '0,2' }, 5);
-    expect(JSON.parse(seen)).to.deep.equal({ state: { epoch: 3, choices: '0,2' }, acked: 5 });
+    const showing = JSON.parse(seen) as Showing;
+    expect(showing).to.deep.include({ state: { epoch: 3, choices: '0,2' }, acked: 5, seed: 7, unit: 4096 });
     expect(readFileSync(note(0), 'utf8')).to.equal('');
     await source.close();
   });
 
-  it('lies beside copies of image and trace, of the newest recording alone', async () => {
+  it('lies beside copies of image and trace, which stay as long as a source needs them', async () => {
+    const read: string[] = [];
     const maker: SourceMaker = async () =>
       Promise.resolve({
         digests: async () => Promise.resolve([]),
-        check: async () => Promise.resolve([]),
+        check: async () => {
+          for (const number of [0, 1, 2]) {
+            const text = existsSync(note(number)) ? readFileSync(note(number), 'utf8') : '';
+            if (text === '') continue;
+            const shown = JSON.parse(text) as Showing;
+            read.push(readFileSync(shown.base, 'utf8'), readFileSync(shown.trace, 'utf8'));
+          }
+          return Promise.resolve([]);
+        },
         save: async () => Promise.resolve(),
         refresh: async () => Promise.resolve(),
         close: async () => Promise.resolve(),
       } satisfies StateSource);
     const watched = new Witness(folder).watched(maker);
-    for (const name of ['one', 'two']) await (await watched(options(name))).close();
-    const shown = JSON.parse(readFileSync(path.join(folder, shownFolder, shownFile), 'utf8')) as Shown;
-    expect(readFileSync(shown.base, 'utf8')).to.equal('the image of two');
-    expect(readFileSync(shown.trace, 'utf8')).to.equal('the trace of two');
-    expect(shown).to.include({ seed: 7, unit: 4096 });
+    const one = options('one');
+    const [outer, inner, twin] = [await watched(one), await watched(options('two')), await watched(one)];
+    await inner.check({ epoch: 0, choices: '-' }, 0);
+    await inner.close();
+    await outer.close();
+    await twin.check({ epoch: 0, choices: '-' }, 0);
+    await twin.close();
+    expect(read).to.deep.equal(
+      ['two', 'one'].flatMap((name) => [`the image of ${name}`, `the trace of ${name}`]),
+    );
+    expect(readdirSync(path.join(folder, shownFolder))).to.be.empty;
   });
 });
