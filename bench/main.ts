@@ -1,5 +1,5 @@
 /**
- * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk|disk-audit|vm]`. Figures are medians and ratios of things
+ * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk|profiles|disk-audit|vm]`. Figures are medians and ratios of things
  * measured side by side in one run; nothing here is asserted.
  */
 import { benchCommit } from './commit.js';
@@ -7,6 +7,7 @@ import { benchDisk } from './disk.js';
 import { benchDiskAudit } from './disk-audit.js';
 import { benchMemory } from './memory.js';
 import { benchModel } from './model.js';
+import { benchProfiles } from './profiles.js';
 import { benchTrials } from './trials.js';
 import { benchVm } from './vm.js';
 
@@ -16,6 +17,7 @@ const benches: Record<string, (argument: string | undefined) => Promise<unknown>
   commit: benchCommit,
   memory: benchMemory,
   disk: benchDisk,
+  profiles: benchProfiles,
   'disk-audit': benchDiskAudit,
   vm: benchVm,
 };
