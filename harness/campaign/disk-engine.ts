@@ -26,7 +26,8 @@ import { whyNoDisk } from '../rigs/disk.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
 import { addTold, FaultLog, nothing, unmeasured, violatedIn, type Told } from './disk-told.js';
 import { OwnDamage, type Owner } from './own-damage.js';
-import { StateSearch } from './state-search.js';
+import { NestedSearch } from './nested-search.js';
+import { StateSearch, type StateSearchOptions } from './state-search.js';
 
 export interface DiskOptions {
   /** As given to --fs. */
@@ -35,11 +36,14 @@ export interface DiskOptions {
   /** Crash states for each target on each file system; null: what time allows. */
   states: number | null;
   exhaustive: boolean;
+  /** Cuts during recovery, one within the other; default 1. */
+  nested?: number;
   /** What is wrong with the disk; none given: nothing. */
   diskFault?: DiskFaultName;
 }
 
 export const defaultDiskCommits = 20;
+const defaultNested = 1;
 
 export interface SourceOptions {
   target: Target;
@@ -218,7 +222,7 @@ export class DiskEngine implements Engine {
       };
       // A lying disk breaks file systems too, and that is what it is there for.
       const damage = mustBeCaught(this.diskFault) ? null : new OwnDamage(context, owner);
-      const search = new StateSearch({
+      const base: Omit<StateSearchOptions, 'trace' | 'open'> = {
         context,
         fault: this.fault,
         rig: this.rig,
@@ -230,14 +234,30 @@ export class DiskEngine implements Engine {
         unit,
         exhaustive: this.options.exhaustive,
         recording,
-        trace,
         folder,
-        open: () => sources(context, this.sourceOf, { target, seed, recording, folder, unit }),
         kernelLog,
         ...(damage === null ? {} : { damage }),
+      };
+      const depth = this.options.nested ?? defaultNested;
+      const nested = new NestedSearch({
+        ...base,
+        depth,
+        lanes: Math.min(context.jobs, mountsAtOnce(fs.type)),
+        sourceOf: (inner, own) => this.sourceOf({ target, seed, recording: inner, folder: own, unit }),
       });
-      const explored = await search.run(deadline, states);
-      const { allowedLoss } = explored;
+      const main = depth > 0 ? mainShare(deadline, states) : { deadline, states };
+      const recoveries: Told[] = [];
+      const first = await new StateSearch({
+        ...base,
+        trace,
+        open: () => sources(context, this.sourceOf, { target, seed, recording, folder, unit }),
+        onShown: (shown) => nested.offer(shown),
+        afterwards: async (source) => {
+          if (depth > 0) recoveries.push(await nested.run(source, deadline, leftOf(states, main.states)));
+        },
+      }).run(main.deadline, main.states);
+      const explored = withRecoveries(first, recoveries);
+      const { allowedLoss } = first;
       if (allowedLoss.states > 0) {
         const text = `${target.id} on ${fs.name}: in ${allowedLoss.states} states the newest commits (${allowedLoss.most} at most) were lost, as its promise allows`;
         context.emit({ type: 'note', level: 'info', text });
@@ -301,6 +321,24 @@ async function* sources(
     mkdirSync(folder);
     yield await sourceOf({ ...options, folder });
   }
+}
+
+/** Of time and states, what is for the cuts of the run itself; its recoveries get the rest. */
+function mainShare(deadline: number, states: number | null): { deadline: number; states: number | null } {
+  const now = performance.now();
+  return {
+    deadline: now + (deadline - now) * 0.7,
+    states: states === null ? null : Math.ceil(states * 0.7),
+  };
+}
+
+function leftOf(states: number | null, used: number | null): number | null {
+  return states === null || used === null ? null : states - used;
+}
+
+/** Cuts during recovery come on top: which recoveries are cut is a choice, so they are not what `exhaustive` speaks of. */
+function withRecoveries(first: Told, recoveries: readonly Told[]): Told {
+  return { ...recoveries.reduce(addTold, first), exhaustive: first.exhaustive };
 }
 
 function leastOf(a: number | null, b: number | null): number | null {

@@ -1,14 +1,14 @@
 /** The exploration of one recording, with its findings: the same for every rig whose crash states are those of a disk. */
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { FaultName } from '../core/events.js';
+import type { CrashPlan, FaultName, TimelineEntry } from '../core/events.js';
 import { promiseOf, type Target } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import { version } from '../core/version.js';
 import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
 import { choicesText } from '../disk/enumerate.js';
 import { DiskMap, explainState } from '../disk/explain.js';
-import { explore, type Explored, type Violation } from '../disk/exploration.js';
+import { explore, type Explored, type Shown, type Violation } from '../disk/exploration.js';
 import type { FileSystem } from '../disk/file-systems.js';
 import { minimize } from '../disk/minimize.js';
 import type { Recording } from '../disk/recording.js';
@@ -46,6 +46,21 @@ export interface StateSearchOptions {
   kernel?: string;
   /** Further logs of every finding. */
   logs?: Record<string, string>;
+  /** Of a recovery: the cuts that it recovers from. */
+  earlier?: EarlierCut;
+  /** Called for each state that was shown and held. */
+  onShown?: (shown: Shown) => void;
+  /** Called after the exploration, while the sources are still open. */
+  afterwards?: (source: StateSource) => Promise<void>;
+}
+
+/** One power cut or several, before that of the states that are searched. */
+export interface EarlierCut {
+  /** In the order in which they happened. */
+  plans: readonly CrashPlan[];
+  /** What they left, for a person. */
+  text: string;
+  timeline: readonly TimelineEntry[];
 }
 
 /** Findings of one target on one file system that are minimized and kept. */
@@ -63,7 +78,7 @@ export class StateSearch {
     const sources: StateSource[] = [];
     try {
       for await (const source of this.options.open()) sources.push(source);
-      return await explore({
+      const explored = await explore({
         epochs: this.epochs(),
         sources,
         seed,
@@ -75,7 +90,15 @@ export class StateSearch {
         exhaustive,
         stopping: () => context.stopping() || (target.expect === 'caught' && this.findings > 0),
         onViolation: (found, source) => this.violation(found, source),
+        ...(this.options.onShown === undefined ? {} : { onShown: this.options.onShown }),
       });
+      const [first] = sources;
+      if (first !== undefined) await this.options.afterwards?.(first);
+      if ((explored.spared?.contradicted ?? 0) > 0) {
+        const text = `${target.id} on ${this.options.fsLabel}: states that agreed in all that was read had different outcomes; from then on every state was shown`;
+        context.emit({ type: 'note', level: 'warning', text });
+      }
+      return explored;
     } finally {
       await Promise.all(sources.map((source) => source.close()));
     }
@@ -83,8 +106,9 @@ export class StateSearch {
 
   /** This shard's epochs. Only a backend promises something before its commit 0 is done. */
   private epochs(): TraceIndex['epochs'] {
-    const { context, target, trace } = this.options;
-    const { index, of } = context.shard;
+    const { context, target, trace, earlier } = this.options;
+    // A recovery belongs to the state that it recovers from.
+    const { index, of } = earlier === undefined ? context.shard : { index: 1, of: 1 };
     return trace.epochs.filter(
       ({ number, ackedFirst }) => number % of === index - 1 && (target.kind === 'backend' || ackedFirst >= 0),
     );
@@ -98,6 +122,7 @@ export class StateSearch {
     if (own === null) this.findings++;
     else this.damages++;
     const number = this.findings + this.damages;
+    const { earlier } = this.options;
     const minimized = await minimize(found, source, promiseOf(target));
     if (minimized.flaky) {
       context.emit({
@@ -118,7 +143,9 @@ export class StateSearch {
     this.map ??= DiskMap.of(recording);
     const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
     const whose = own === null ? '' : `the file system's own, not the target's (${own}): `;
-    const explanation = `${whose}${verdict}: ${reason ?? ''}; ${text}`;
+    const cut =
+      earlier === undefined ? text : `the power was cut again during recovery; ${text}; ${earlier.text}`;
+    const explanation = `${whose}${verdict}: ${reason ?? ''}; ${cut}`;
     const bundle = path.join(folder, `state-${number}.plugpull`);
     const saved = path.join(folder, `state-${number}`);
     await source.save(state, saved);
@@ -137,7 +164,7 @@ export class StateSearch {
       fs: fsLabel,
       verdict,
       seed,
-      plan: { mode: 'state', phase: 'run', choices: `${state.epoch}/${state.choices}` },
+      plan: planOf(earlier?.plans ?? [], `${state.epoch}/${state.choices}`),
       acked: verdict === 'phantom' ? minimized.acked.first : minimized.acked.last,
       recovered,
       explanation,
@@ -149,10 +176,16 @@ export class StateSearch {
         repair,
         kernel: await this.options.kernelLog(performance.now() - since, source),
       },
-      timeline,
+      timeline: [...(earlier?.timeline ?? []), ...timeline],
       bundle,
     });
   }
+}
+
+/** @param choices the last cut's */
+function planOf(earlier: readonly CrashPlan[], choices: string): CrashPlan {
+  const last: CrashPlan = { mode: 'state', phase: earlier.length === 0 ? 'run' : 'recover', choices };
+  return earlier.reduceRight((then, plan) => ({ ...plan, then }), last);
 }
 
 /** Copies what can be read; gives why the rest could not be, which is a finding about the file system. */
