@@ -63,6 +63,8 @@ function collect(): Files {
   if (missing !== undefined) throw new UnavailableError(`${missing} is missing`, 'build it: npm run build');
   const files: Files = new Map([['package.json', path.join(projectRoot, 'package.json')]]);
   for (const name of programs) files.set(`build/Release/${name}`, path.join(release, name));
+  // The text that the workload text-index indexes by default.
+  files.set('docs/architecture.md', path.join(projectRoot, 'docs', 'architecture.md'));
   const { own, packages } = programFiles(projectRoot, [
     'dist/harness/guest/main.js',
     'dist/harness/worker/main.js',

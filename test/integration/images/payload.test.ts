@@ -44,6 +44,7 @@ describe('the payload', () => {
     const listed = spawnSync('unsquashfs', ['-lln', first.file], { encoding: 'utf8' }).stdout;
     expect(listed).to.match(/-rw-r--r-- 0\/0 .*dist\/harness\/guest\/main\.js/);
     expect(listed).to.match(/-rwxr-xr-x 0\/0 .*build\/Release\/plugpull-guard/);
+    expect(listed, 'what text-index indexes').to.match(/docs\/architecture\.md/);
     expect(listed).to.not.match(/dist\/(test|harness\/cli)|node_modules\/(typescript|linkedom)/);
     expect(existsSync(first.file)).to.equal(true);
   });
