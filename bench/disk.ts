@@ -23,6 +23,8 @@ const seed = 7;
 const unit = 4096;
 const commits = 40;
 const naiveStates = 40;
+const distinctStates = 600;
+const millisEach = 4000;
 
 const target: BackendTarget = {
   kind: 'backend',
@@ -34,19 +36,52 @@ const target: BackendTarget = {
   steps: [],
 };
 
+/** States shown a second by so many sources at once: mounted, recovered, checked, undone. None of them twice in a row. */
 async function rate(
   recording: Recording,
   index: TraceIndex,
   folder: string,
   workers: number,
-  millis: number,
+  undo: 'auto' | 'compare',
 ): Promise<number> {
   const presenters: Presenter[] = [];
+  const states = take(index, distinctStates);
   try {
     for (let slot = 0; slot < workers; slot++) {
-      const own = path.join(folder, `w${workers}-${slot}`);
+      const own = path.join(folder, `${undo}-${workers}-${slot}`);
       mkdirSync(own);
 
+      presenters.push(
+        await Presenter.start(recording, createChecker(target, seed, own), own, unit, { undo }),
+      );
+    }
+    let next = 0;
+    const show = async (presenter: Presenter): Promise<void> => {
+      const state = states[next++ % states.length];
+      if (state === undefined) throw new Error('there is no state');
+      await presenter.check(state, 0);
+    };
+    await Promise.all(presenters.map(show)); // their checkers start
+    let shown = 0;
+    const started = performance.now();
+    await Promise.all(
+      presenters.map(async (presenter) => {
+        for (; performance.now() - started < millisEach; shown++) await show(presenter);
+      }),
+    );
+    return Math.round((shown / (performance.now() - started)) * 1000);
+  } finally {
+    await Promise.all(presenters.map((presenter) => presenter.close()));
+  }
+}
+
+/** What seeing the reads spares: every subset of whole writes and all tears, judged and mounted. */
+async function spared(recording: Recording, index: TraceIndex, folder: string): Promise<unknown> {
+  const presenters: Presenter[] = [];
+  try {
+    for (let slot = 0; slot < 4; slot++) {
+      const own = path.join(folder, `lazy-${slot}`);
+      mkdirSync(own);
       presenters.push(await Presenter.start(recording, createChecker(target, seed, own), own, unit));
     }
     const explored = await explore({
@@ -56,12 +91,21 @@ async function rate(
       unit,
       checkKnowsAcked: false,
       states: null,
-      deadline: performance.now() + millis,
-      exhaustive: false,
+      deadline: performance.now() + 30_000,
+      exhaustive: true,
       stopping: () => false,
       onViolation: (found) => Promise.reject(new Error(`a violation: ${found.judgement.reason ?? ''}`)),
     });
-    return Math.round((explored.checked / explored.millis) * 1000);
+    const { states, checked, of, exhaustive } = explored;
+    const pending = Math.max(...index.epochs.map((epoch) => epoch.pending.length));
+    return {
+      subsets: of,
+      mostPending: pending,
+      judged: states,
+      mounted: checked,
+      exhaustive,
+      ...explored.spared,
+    };
   } finally {
     await Promise.all(presenters.map((presenter) => presenter.close()));
   }
@@ -150,7 +194,6 @@ async function plainLoop(fs: FileSystem, folder: string): Promise<number> {
 }
 
 export async function benchDisk(argument: string | undefined): Promise<unknown> {
-  const millis = 5000;
   const results: Record<string, unknown> = {};
   for (const name of (argument ?? 'ext4,xfs,btrfs').split(',')) {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'plugpull-bench-'));
@@ -160,12 +203,16 @@ export async function benchDisk(argument: string | undefined): Promise<unknown> 
       const recording = await record({ target, seed, commits, fs, folder });
       const index = await readTraceIndex(recording.trace);
       const rates: Record<string, number> = {};
-      for (const workers of [1, 2, 4]) rates[workers] = await rate(recording, index, folder, workers, millis);
+      for (const workers of [1, 2, 4]) rates[workers] = await rate(recording, index, folder, workers, 'auto');
+      const unseen = await rate(recording, index, folder, 4, 'compare');
       const naive = await naiveRate(recording, index, folder);
       results[name] = {
         statesPerSecond: rates,
+        withoutSeeingReads: unseen,
         naivePerSecond: naive,
         ratio: Math.round((Math.max(...Object.values(rates)) / naive) * 10) / 10,
+        lazily: await spared(recording, index, folder),
+        load: os.loadavg().map((one) => Math.round(one * 10) / 10),
         recordingMillis: Math.round(recording.millis),
         plainLoopMillis: Math.round(plain),
         slowdown: Math.round((recording.millis / plain) * 100) / 100,
