@@ -52,8 +52,9 @@ export class TerminalReporter implements Reporter {
     if (this.options.progress === false) return;
     if (event.type === 'run-started') this.line(this.opening());
     else if (event.type === 'finding' && !event.expected) this.line(this.found(event));
-    else if (event.type === 'note' && event.level === 'warning') {
-      this.line(`${this.paint('yellow', 'warning')}: ${clip(oneLine(event.text), longestLive)}`);
+    else if (event.type === 'note') {
+      const text = clip(oneLine(event.text), longestLive);
+      this.line(event.level === 'warning' ? `${this.paint('yellow', 'warning')}: ${text}` : text);
     } else if (event.type === 'trial' || event.type === 'states') this.status(event.target);
   }
 
