@@ -4,9 +4,11 @@ import path from 'node:path';
 import { createChecker } from '../disk/checker.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { Presenter } from '../disk/presenter.js';
+import type { Look, ReadWatch } from '../disk/state-source.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import type { Zygote } from '../subjects/zygote.js';
 import { object, type Params, ParamsError, path as pathOf, text, texts, whole } from './params.js';
+import type { Seen } from './protocol.js';
 import { targetOf } from './work.js';
 
 export class Present {
@@ -43,6 +45,25 @@ export class Present {
     return this.shown().check(stateOf(params), acked, whole(params, 'times'));
   }
 
+  seen(): Seen {
+    const { reads, written } = this.shown();
+    return { watched: reads !== null, last: reads?.last ?? null, written };
+  }
+
+  look(params: Params): Promise<Look[]> {
+    return this.watch().look(whole(params, 'epoch'), texts(params, 'choices').map(choicesOf));
+  }
+
+  async learn(params: Params): Promise<null> {
+    await this.watch().learn({ name: word(params, 'name'), blocks: word(params, 'blocks') });
+    return null;
+  }
+
+  async open(params: Params): Promise<{ writes: number[] | null }> {
+    const { epoch, choices } = stateOf(params);
+    return { writes: await this.watch().open(epoch, word(params, 'name'), choices) };
+  }
+
   async save(params: Params): Promise<null> {
     await this.shown().save(stateOf(params), pathOf(params, 'file'));
     return null;
@@ -60,6 +81,12 @@ export class Present {
     return null;
   }
 
+  private watch(): ReadWatch {
+    const { reads } = this.shown();
+    if (reads === null) throw new ParamsError('what is read is not seen here');
+    return reads;
+  }
+
   private shown(): Presenter {
     if (this.presenter === null) throw new ParamsError('nothing is presented');
     return this.presenter;
@@ -73,6 +100,12 @@ function stateOf(params: Params): { epoch: number; choices: string } {
 function choicesOf(choices: string): string {
   if (choices === '' || /\s/.test(choices)) throw new ParamsError('choices: one word is needed');
   return choices;
+}
+
+function word(params: Params, name: string): string {
+  const value = text(params, name);
+  if (value === '' || /\s/.test(value)) throw new ParamsError(`${name}: one word is needed`);
+  return value;
 }
 
 /** The file itself, or what a block device begins with as a file. */

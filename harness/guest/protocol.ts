@@ -19,6 +19,7 @@
 import type { CrashPlan } from '../core/events.js';
 import type { Target } from '../core/target.js';
 import type { MappedExtent } from '../disk/line-process.js';
+import type { Look, ReadSet } from '../disk/state-source.js';
 import type { SubjectCheck, SubjectRun } from '../subjects/subject.js';
 
 export const agentProtocol = 1;
@@ -133,6 +134,11 @@ export interface AgentMethods {
     params: { epoch: number; choices: string; acked: number; times: number };
     result: SubjectCheck[];
   };
+  /** What was read of the state tried last, and how much was written: see ReadWatch. `watched`: it is seen at all. */
+  seen: { params: Record<string, never>; result: Seen };
+  look: { params: { epoch: number; choices: string[] }; result: Look[] };
+  learn: { params: ReadSet; result: null };
+  open: { params: { epoch: number; name: string; choices: string }; result: { writes: number[] | null } };
   /** Writes the state to a file in the guest. */
   save: { params: { epoch: number; choices: string; file: string }; result: null };
   refresh: { params: Record<string, never>; result: null };
@@ -142,6 +148,12 @@ export interface AgentMethods {
   kernelLog: { params: Record<string, never>; result: { text: string } };
   /** Writes all out and powers a guest off; a real machine refuses. The answer may never come. */
   halt: { params: Record<string, never>; result: null };
+}
+
+export interface Seen {
+  watched: boolean;
+  last: ReadSet | null;
+  written: number | null;
 }
 
 export type AgentMethod = keyof AgentMethods;

@@ -3,7 +3,7 @@ import { rmSync, statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import type { Target } from '../core/target.js';
 import type { Recording } from '../disk/recording.js';
-import type { StateName, StateSource } from '../disk/state-source.js';
+import type { ReadSet, ReadWatch, StateName, StateSource } from '../disk/state-source.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import { extraDevices } from '../vm/config.js';
 import type { Vm } from '../vm/vm.js';
@@ -16,6 +16,8 @@ const askMillis = 60_000;
 /** For each recovery of a state: its mount, and a check up to its own bound. */
 const checkMillis = 60_000;
 const sectorBytes = 512;
+/** As many as plugpull-disk remembers. */
+const maxLearnt = 4096;
 const kernelLogBytes = 8 * 1024;
 
 export interface GuestSourceOptions {
@@ -32,20 +34,48 @@ export interface GuestSourceOptions {
 }
 
 export class GuestSource implements StateSource {
+  reads: ReadWatch | null = null;
+  written: number | null = null;
   private vm: Vm | null = null;
   private lastLog = '';
+  private lastRead: ReadSet | null = null;
+  /** For the next guest, if this one dies. */
+  private readonly learnt: ReadSet[] = [];
 
   private constructor(private readonly options: GuestSourceOptions) {}
 
   static async open(options: GuestSourceOptions): Promise<GuestSource> {
     const source = new GuestSource(options);
-    await source.guest();
+    const vm = await source.guest();
+    const { watched } = await vm.agent.call('seen', {}, { timeoutMillis: askMillis });
+    if (watched) source.reads = source.watch();
     return source;
   }
 
   async digests(epoch: number, choices: readonly string[]): Promise<string[]> {
     const vm = await this.guest();
     return vm.agent.call('digests', { epoch, choices: [...choices] }, { timeoutMillis: askMillis });
+  }
+
+  private watch(): ReadWatch {
+    const last = (): ReadSet | null => this.lastRead;
+    const patience = { timeoutMillis: askMillis };
+    return {
+      get last() {
+        return last();
+      },
+      look: async (epoch, choices) =>
+        (await this.guest()).agent.call('look', { epoch, choices: [...choices] }, patience),
+      learn: async (set) => {
+        this.learnt.push(set);
+        if (this.learnt.length > maxLearnt) this.learnt.shift();
+        await (await this.guest()).agent.call('learn', set, patience);
+      },
+      open: async (epoch, name, choices) => {
+        const { agent } = await this.guest();
+        return (await agent.call('open', { epoch, name, choices }, patience)).writes;
+      },
+    };
   }
 
   async check({ epoch, choices }: StateName, acked: number, times = 1): Promise<SubjectCheck[]> {
@@ -57,7 +87,10 @@ export class GuestSource implements StateSource {
         const params = { epoch, choices, acked, times };
         const checks = await vm.agent.call('try', params, { timeoutMillis: askMillis + times * each });
         const late = checks.find(ranOutOfTime);
-        if (late === undefined) return checks;
+        if (late === undefined) {
+          await this.note(vm);
+          return checks;
+        }
         await this.end();
         return late.reason;
       } catch (error) {
@@ -72,9 +105,21 @@ export class GuestSource implements StateSource {
     if (typeof first !== 'string') return first;
     // Once more in a guest of its own: a fault of the emulator must not be taken for one of the target.
     const second = await attempt();
-    if (typeof second === 'string') return [failed(second)];
+    if (typeof second === 'string') {
+      this.lastRead = null;
+      this.written = null;
+      return [failed(second)];
+    }
     this.options.note(`${first}; it did not do so again with the same state`);
     return second;
+  }
+
+  /** What was seen of the state that was checked. */
+  private async note({ agent }: Vm): Promise<void> {
+    if (this.reads === null) return;
+    const { last, written } = await agent.call('seen', {}, { timeoutMillis: askMillis });
+    this.lastRead = last;
+    this.written = written;
   }
 
   async save(state: StateName, file: string): Promise<void> {
@@ -137,6 +182,7 @@ export class GuestSource implements StateSource {
         },
         { timeoutMillis: askMillis },
       );
+      for (const set of this.learnt) await agent.call('learn', set, { timeoutMillis: askMillis });
       return vm;
     } catch (error) {
       await vm.kill();

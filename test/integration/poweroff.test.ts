@@ -85,7 +85,7 @@ describe('guests that lose their power', function () {
   });
 
   async function trial(
-    order: Pick<TrialOrder, 'target' | 'mode' | 'plan'>,
+    order: Pick<TrialOrder, 'target' | 'mode' | 'plan'> & { seed?: number },
     fs = 'ext4',
   ): Promise<PowerTrial> {
     if (guests === undefined) throw new Error('no guests');
