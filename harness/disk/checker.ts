@@ -51,6 +51,8 @@ class CommandChecker implements Checker {
 }
 
 const checkMillis = 20_000;
+/** A checker that has not begun after this is given up for another, once. */
+const startMillis = 60_000;
 const limits = { timeMs: 24 * 3600 * 1000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 };
 
 interface Child {
@@ -63,7 +65,8 @@ interface Child {
 
 /** A forked child that checks until it dies; its death is the verdict of the state that it was at. */
 class ResidentChecker implements Checker {
-  private readonly zygote: Zygote;
+  private zygote: Zygote;
+  private owned: boolean;
   private child: Child | null = null;
   private waiting: ((result: WorkerResult | 'timeout') => void) | null = null;
 
@@ -71,15 +74,17 @@ class ResidentChecker implements Checker {
     private readonly target: BackendTarget,
     private readonly seed: number,
     private readonly folder: string,
-    private readonly started?: Zygote,
+    started?: Zygote,
   ) {
     this.zygote = started ?? new Zygote();
+    this.owned = started === undefined;
   }
 
   async check(dir: string): Promise<SubjectCheck> {
     makeRoom(path.dirname(dir));
     const started = performance.now();
-    const child = this.child ?? (await this.start());
+    const child = this.child ?? (await this.start()) ?? (await this.start());
+    if (child === null) throw new Error(`a checker did not begin in ${startMillis} ms`);
     let timer: NodeJS.Timeout | undefined;
     const result = await Promise.race([
       new Promise<WorkerResult | 'timeout'>((resolve) => {
@@ -136,10 +141,11 @@ class ResidentChecker implements Checker {
 
   async close(): Promise<void> {
     await this.refresh();
-    if (this.started === undefined) await this.zygote.close();
+    if (this.owned) await this.zygote.close();
   }
 
-  private async start(): Promise<Child> {
+  /** Null: it did not begin in time. */
+  private async start(): Promise<Child | null> {
     const folder = mkdtempSync(path.join(this.folder, 'check-'));
     const requests = path.join(folder, 'requests');
     const answers = path.join(folder, 'answers');
@@ -183,10 +189,22 @@ class ResidentChecker implements Checker {
         }
       });
     });
-    const first = await Promise.race([ready, child.ended]);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), startMillis);
+    });
+    const first = await Promise.race([ready, child.ended, late]);
+    clearTimeout(timer);
     if (first !== undefined) {
       socket.destroy();
       closeSync(child.requests);
+      if (first === 'late') {
+        const { zygote, owned } = this;
+        this.zygote = new Zygote();
+        this.owned = true;
+        if (owned) await zygote.close();
+        return null;
+      }
       throw new Error(`a checker ended before its first check: ${first.result?.reason ?? first.log}`);
     }
     this.child = child;
