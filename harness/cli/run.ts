@@ -86,7 +86,7 @@ export function runCommand(): Command {
     .option('--exhaustive', 'explore every crash state')
     .option(
       '--nested <n>',
-      'cuts during recovery, one after the other, on rig model (default: 1)',
+      'cuts during recovery, one after the other, on rigs model and disk (default: 1)',
       smallNumber,
     )
     .option('--memory <size>', 'memory for remembering crash states on rig model, such as 512M', bytes)
