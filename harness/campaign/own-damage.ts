@@ -84,7 +84,11 @@ function deviceOf(folder: string): string[] {
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
     const [before = '', after = ''] = line.split(' - ');
     const mount = before.split(' ')[4] ?? '';
-    if (mount !== '' && folder.startsWith(mount === '/' ? mount : `${mount}/`) && mount.length > best.mount.length) {
+    if (
+      mount !== '' &&
+      folder.startsWith(mount === '/' ? mount : `${mount}/`) &&
+      mount.length > best.mount.length
+    ) {
       best = { mount, device: after.split(' ')[1] ?? '' };
     }
   }

@@ -89,7 +89,10 @@ export function parseFileSystem(spec: string): FileSystem {
   const [name = '', mount = '', ...rest] = spec.split(':');
   const kind = kinds[name];
   if (kind === undefined) {
-    throw new UsageError(`there is no file system "${name}"`, `there are: ${guestFileSystemNames.join(', ')}`);
+    throw new UsageError(
+      `there is no file system "${name}"`,
+      `there are: ${guestFileSystemNames.join(', ')}`,
+    );
   }
   const given = mount.split('+').filter((option) => option !== '');
   if (given.some((option) => /\s/.test(option))) {
