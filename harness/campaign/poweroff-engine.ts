@@ -43,7 +43,7 @@ export const powerOffUnit = 4096;
 /** The power goes after so much work on the average. */
 const workMillis = 500;
 /** With less time than this for a target in a setting, it is better not begun. */
-const leastMillis = 12_000;
+const leastMillis = 20_000;
 /** Once a log is there it is explored for so long at least. */
 const leastExploring = 4000;
 /** Trials of a control in one setting: that of a disk that keeps all need not show anything. */

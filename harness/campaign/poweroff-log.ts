@@ -36,9 +36,6 @@ export interface LogOrder {
   leastMillis: number;
 }
 
-/** Until the guests are there. */
-const openMillis = 3000;
-
 /** Gives the number of states that were judged. */
 export async function exploreLog(order: LogOrder): Promise<number> {
   const { context, guests, job, seed } = order;
@@ -83,6 +80,8 @@ async function search(
 ): Promise<Explored> {
   const { context, job, index, seed, unit, recover, exhaustive } = order;
   const { target } = job;
+  // Not in the time of the exploration.
+  const sources = await openAll(order, recording, folder, warn);
   const searching = new StateSearch({
     context,
     fault: 'poweroff',
@@ -97,22 +96,21 @@ async function search(
     recording,
     trace,
     folder,
-    open: () => inOrder(order, recording, folder, warn),
+    open: () => given(sources),
     kernelLog: (millis, source) => (source instanceof GuestSource ? source.kernelLog() : kernelLog(millis)),
     ...(recover === 'guest' ? { kernel: job.kernel } : {}),
     logs: { 'console-first': said },
   });
-  const least = performance.now() + openMillis + order.leastMillis;
-  return searching.run(Math.max(order.deadline, least), order.states);
+  return searching.run(Math.max(order.deadline, performance.now() + order.leastMillis), order.states);
 }
 
 /** Opened all at once, since each waits for its guest; where one fails none stays. */
-async function* inOrder(
+async function openAll(
   order: LogOrder,
   recording: Recording,
   folder: string,
   warn: (text: string) => void,
-): AsyncGenerator<StateSource> {
+): Promise<StateSource[]> {
   const opened = await Promise.allSettled(
     Array.from({ length: order.sources }, async (_, slot) => {
       const own = path.join(folder, `slot-${slot}`);
@@ -126,7 +124,11 @@ async function* inOrder(
     await Promise.all(sources.map((source) => source.close()));
     throw failed.reason;
   }
-  yield* sources;
+  return sources;
+}
+
+async function* given(sources: StateSource[]): AsyncGenerator<StateSource> {
+  yield* await Promise.resolve(sources);
 }
 
 async function openSource(

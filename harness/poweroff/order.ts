@@ -16,10 +16,7 @@ export function labelOf({ fs, kernel }: PowerOffJob, mode: PowerOffMode): string
   return settingLabel({ fs, kernel, mode });
 }
 
-/**
- * Targets that should hold and controls in turn, so that a short run has both; each on every kernel's file systems before
- * the next.
- */
+/** A target that should hold and a control in turn, in one setting after the other, so that a short run has both. */
 export function orderJobs(
   targets: readonly Target[],
   kernels: readonly string[],
@@ -27,11 +24,12 @@ export function orderJobs(
 ): PowerOffJob[] {
   const hold = targets.filter(({ expect }) => expect === 'hold');
   const caught = targets.filter(({ expect }) => expect === 'caught');
-  const inTurn = Array.from({ length: Math.max(hold.length, caught.length) }, (_, i) => [hold[i], caught[i]]);
-  return inTurn
-    .flat()
-    .filter((target) => target !== undefined)
-    .flatMap((target) => kernels.flatMap((kernel) => fileSystems.map((fs) => ({ target, fs, kernel }))));
+  const pairs = Array.from({ length: Math.max(hold.length, caught.length) }, (_, i) =>
+    [hold[i], caught[i]].filter((target) => target !== undefined),
+  );
+  return pairs.flatMap((pair) =>
+    kernels.flatMap((kernel) => fileSystems.flatMap((fs) => pair.map((target) => ({ target, fs, kernel })))),
+  );
 }
 
 /** Why a target cannot be tried there; null: it can. */

@@ -22,17 +22,17 @@ const program: CommandTarget = {
 };
 
 describe('the order of power-offs', () => {
-  it('has targets and controls in turn, each on every kernel and file system before the next', () => {
+  it('has targets and controls in turn, on every kernel and file system before the next pair', () => {
     const targets = [backend('redo/bank'), backend('copy/bank'), backend('plain/bank', { expect: 'caught' })];
     const jobs = orderJobs(targets, ['6.1', '6.12'], ['ext4', 'xfs']);
     expect(jobs.map(({ target, kernel, fs }) => `${target.id} ${kernel} ${fs}`)).to.deep.equal([
       'redo/bank 6.1 ext4',
-      'redo/bank 6.1 xfs',
-      'redo/bank 6.12 ext4',
-      'redo/bank 6.12 xfs',
       'plain/bank 6.1 ext4',
+      'redo/bank 6.1 xfs',
       'plain/bank 6.1 xfs',
+      'redo/bank 6.12 ext4',
       'plain/bank 6.12 ext4',
+      'redo/bank 6.12 xfs',
       'plain/bank 6.12 xfs',
       'copy/bank 6.1 ext4',
       'copy/bank 6.1 xfs',
