@@ -8,6 +8,7 @@ import { summarize, type Target } from '../core/target.js';
 import { createChecker } from '../disk/checker.js';
 import {
   drawFaults,
+  goodUntil,
   mustBeCaught,
   runsOf,
   suffixOf,
@@ -21,7 +22,7 @@ import { mountsAtOnce } from '../disk/mounts-at-once.js';
 import { Presenter } from '../disk/presenter.js';
 import { canPause, record, type Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
-import { readTraceIndex } from '../disk/trace-index.js';
+import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
 import { addTold, FaultLog, nothing, unmeasured, violatedIn, type Told } from './disk-told.js';
@@ -213,7 +214,8 @@ export class DiskEngine implements Engine {
         });
         return { ...nothing, counts: { 'not-measured': 1 } };
       }
-      const trace = await readTraceIndex(recording.trace);
+      const whole = await readTraceIndex(recording.trace);
+      const trace = { ...whole, epochs: afterFault(whole.epochs, goodUntil(faults)) };
       const owner: Owner = {
         fault: this.fault,
         rig: this.rig,
@@ -307,6 +309,13 @@ function skip(context: CampaignContext, { target, fs }: Job, reason: string, rem
     reason,
     ...(remedy === undefined ? {} : { remedy }),
   });
+}
+
+/** What lies behind a fault, its end first: what was acked in vain is gone there for good. */
+function afterFault(epochs: TraceIndex['epochs'], goodUntilCommit: number): TraceIndex['epochs'] {
+  if (goodUntilCommit < 0) return epochs;
+  const after = epochs.filter(({ ackedLast }) => ackedLast >= goodUntilCommit);
+  return [...after.slice(-1), ...after.slice(0, -1)];
 }
 
 /** What is opened is given even where the rest fails to open. */

@@ -91,14 +91,14 @@ const kinds: Record<DiskFaultName, Kind> = {
     draw: (draw, { commits }) => ({ errors: points(draw, 'flushes', commits) }),
   },
   full: {
-    runs: 8,
+    runs: 16,
     errors: true,
     draw: (draw, { commits }) => ({
       full: {
         afterCommit: draw.int(0, Math.max(0, commits - 2)),
-        where: draw.int(1, 4) === 1 ? 'device' : 'file-system',
+        where: draw.int(1, 6) === 1 ? 'device' : 'file-system',
         // Often less than one commit needs, so that a write of it fits only in part.
-        leaveBytes: 4096 * draw.int(0, draw.int(0, 1) === 0 ? 6 : 48),
+        leaveBytes: 4096 * draw.int(0, draw.int(0, 2) > 0 ? 12 : 48),
       },
     }),
   },
@@ -131,6 +131,15 @@ export const mountedMark = 'mounted';
 export function firstFault({ errors: all = [], full }: DiskFaults): number {
   const device = full?.where === 'device' ? [full.afterCommit] : [];
   return Math.min(...device, ...all.map(({ afterCommit }) => afterCommit));
+}
+
+/** The newest commit that was acked when something went wrong first: what lies before is a good disk's life. -1: none was. */
+export function goodUntil({ errors: all = [], full }: DiskFaults): number {
+  const points = [
+    ...(full === undefined ? [] : [full.afterCommit]),
+    ...all.map(({ afterCommit }) => afterCommit),
+  ];
+  return points.length === 0 ? -1 : Math.min(...points);
 }
 
 /** The recorder's control lines that switch them on, but for `full` of the file system. */
