@@ -30,6 +30,7 @@ const flow = [
   { target: './harness/poweroff', from: ['./harness/{campaign,cli,host}', './reports'] },
   { target: './harness/host', from: ['./harness/{campaign,cli,poweroff}', './reports'] },
   { target: './harness/faults', from: ['./harness/{campaign,cli,store,trial}', './reports'] },
+  { target: './harness/poweroff', from: ['./harness/{campaign,cli}', './reports'] },
   { target: './harness/trial', from: ['./harness/{campaign,cli}', './reports'] },
   { target: './harness/campaign', from: ['./harness/{cli,uml}', './reports'] },
   { target: './harness/uml', from: ['./harness/cli', './reports'] },
