@@ -15,6 +15,10 @@ import { projectRoot } from '../harness/core/version.js';
 const profileOf = { ext4: 'ext4-ordered', xfs: 'xfs', btrfs: 'btrfs' } as const;
 type FileSystemName = keyof typeof profileOf;
 
+/** For all targets of one run together. */
+const diskTime = '90s';
+const modelTime = '30s';
+
 interface Row {
   target: string;
   fs: FileSystemName;
@@ -39,19 +43,7 @@ async function seen(
     process.execPath,
     [
       path.join(projectRoot, 'bin', 'plugpull'),
-      ...[
-        'run',
-        '--fault',
-        'cut',
-        '--seed',
-        '7',
-        '--quiet',
-        '--json',
-        '--max-failures',
-        '1000000',
-        '--for',
-        '20m',
-      ],
+      ...['run', '--fault', 'cut', '--seed', '7', '--quiet', '--json', '--max-failures', '1000000'],
       ...['--states', states, ...rig, ...targets],
     ],
     { cwd: folder, reject: false },
@@ -90,8 +82,18 @@ export async function benchProfiles(argument: string | undefined): Promise<Row[]
   try {
     for (const fs of Object.keys(profileOf) as FileSystemName[]) {
       for (const targets of asked) {
-        const disk = await seen(targets, ['--rig', 'disk', '--no-uml', '--fs', fs], states, folder);
-        const model = await seen(targets, ['--rig', 'model', '--profile', profileOf[fs]], '5000', folder);
+        const disk = await seen(
+          targets,
+          ['--rig', 'disk', '--no-uml', '--fs', fs, '--for', diskTime],
+          states,
+          folder,
+        );
+        const model = await seen(
+          targets,
+          ['--rig', 'model', '--profile', profileOf[fs], '--for', modelTime],
+          '5000',
+          folder,
+        );
         for (const [target, onDisk] of disk) {
           const inModel = model.get(target) ?? [];
           const finding =
