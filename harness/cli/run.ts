@@ -79,7 +79,7 @@ export function runCommand(): Command {
     .option('--recover <where>', 'what mounts the states of a log of rig vm: guest (default) or host')
     .option(
       '--profile <names>',
-      'promises of the storage model: posix, ext4-ordered, ext4-writeback, xfs, btrfs',
+      'promises of the storage model: posix, ext4-ordered, ext4-dioread-lock, ext4-writeback, xfs, btrfs',
       list,
     )
     .option('--states <n>', 'crash states to explore for each target of a cut', positiveInteger)

@@ -11,6 +11,9 @@ constexpr std::string_view kAlice =
     "Pillai et al., All File Systems Are Not Created Equal, OSDI 2014, section 3.2 (abstract persistence "
     "model)";
 constexpr std::string_view kExt4Admin = "Linux, Documentation/admin-guide/ext4.rst";
+constexpr std::string_view kExt4Rename =
+    "Linux, fs/ext4/namei.c (ext4_rename), fs/ext4/inode.c (ext4_should_dioread_nolock, "
+    "ext4_alloc_da_blocks); seen on rig disk with 6.18";
 constexpr std::string_view kJbd2 = "Linux, Documentation/filesystems/ext4/journal.rst";
 constexpr std::string_view kXfsLog = "Linux, Documentation/filesystems/xfs/xfs-delayed-logging-design.rst";
 constexpr std::string_view kXfsIo = "Linux, fs/xfs/xfs_aops.c (xfs_end_ioend, xfs_setfilesize)";
@@ -35,12 +38,22 @@ constexpr std::array kExt4OrderedRules{
     ProfileRule{
         "data=ordered: data of newly allocated blocks are written before the commit of their metadata.",
         kExt4Admin},
-    ProfileRule{"auto_da_alloc: rename over an existing file writes the new file's data with the rename.",
-                kExt4Admin},
+    ProfileRule{
+        "auto_da_alloc only starts writing a new file's data when it is renamed over another: with "
+        "dioread_nolock, the default, they count once they were written, and the rename does not wait.",
+        kExt4Rename},
     ProfileRule{"Blocks overwritten in place have no order and may be torn.", kExt4Admin},
     ProfileRule{"fsync commits the transaction that changed the file, with all that came before it.",
                 "Linux, fs/ext4/fsync.c (ext4_fsync_journal)"},
     ProfileRule{"No reflink.", "Linux man page ioctl_ficlone(2), ERRORS"},
+};
+
+constexpr std::array kExt4LockRules{
+    ProfileRule{
+        "As ext4-ordered, but with dioread_lock new blocks are marked as written when they are allocated.",
+        kExt4Rename},
+    ProfileRule{"auto_da_alloc: rename over an existing file writes the new file's data with the rename.",
+                kExt4Admin},
 };
 
 constexpr std::array kExt4WritebackRules{
@@ -83,9 +96,17 @@ constexpr std::array kProfiles{
             .journal = true,
             .sync_names = true,
             .size_after_data = true,
-            .rename_flushes = true,
             .reflink = false,
             .rules = kExt4OrderedRules},
+    Profile{
+        .name = "ext4-dioread-lock",
+        .summary = "ext4 with data=ordered, auto_da_alloc and dioread_lock (the default before Linux 5.6)",
+        .journal = true,
+        .sync_names = true,
+        .size_after_data = true,
+        .rename_flushes = true,
+        .reflink = false,
+        .rules = kExt4LockRules},
     Profile{.name = "ext4-writeback",
             .summary = "ext4 with data=writeback",
             .journal = true,

@@ -256,7 +256,7 @@ TEST_CASE("steps and acks are recorded where they happened") {
 }
 
 TEST_CASE("profiles have names, rules and sources") {
-  for (const char* name : {"posix", "ext4-ordered", "ext4-writeback", "xfs", "btrfs"}) {
+  for (const char* name : {"posix", "ext4-ordered", "ext4-dioread-lock", "ext4-writeback", "xfs", "btrfs"}) {
     const Profile* profile = profile_by_name(name);
     REQUIRE(profile != nullptr);
     CHECK(!profile->rules.empty());
