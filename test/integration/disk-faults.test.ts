@@ -122,6 +122,23 @@ describe('power cuts on disks that fail', function () {
     });
   }
 
+  it('planted bugs that need a power cut are caught on each file system', async () => {
+    const result = await cut(
+      ...[
+        '--planted',
+        'redo.log-not-synced,copy.directory-not-synced',
+        '--fs',
+        'ext4,xfs,btrfs',
+        '--states',
+        '100',
+      ],
+    );
+    const { targets } = answer(result);
+    const held = targets.filter(({ counts }) => (counts.lost ?? 0) === 0).map(({ id }) => id);
+    expect(targets).to.have.length(6);
+    expect(held, result.stdout).to.deep.equal([]);
+  });
+
   it('a program that goes on after a failed flush is caught, one that stops is not', async () => {
     const careless = await script('errors', 'eio-flush');
     expect(careless.status, careless.stdout).to.equal(1);
