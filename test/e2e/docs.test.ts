@@ -18,7 +18,10 @@ const elsewhere: [RegExp, string][] = [
 
 /** Exit statuses that are right: a violation only where the page shows one. */
 function allowed(command: string): number[] {
-  return command.includes('wrong.sh') ? [1] : [0, 2];
+  if (command.includes('wrong.sh')) return [1];
+  // Whether its bug shows in three seconds of emulated guests is a matter of luck.
+  if (command.includes('unflushed.sh')) return [0, 1, 2];
+  return [0, 2];
 }
 
 function blocks(page: string): string[][] {
