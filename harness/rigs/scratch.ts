@@ -25,12 +25,16 @@ export function memoryScratch(): string | null {
   }
 }
 
-/** Removes what controllers that were killed have left. */
+/** Removes what controllers that were killed have left, as far as it is ours to remove. */
 function sweep(): void {
   for (const name of readdirSync(memoryFolder)) {
     const owner = /^plugpull-scratch-(\d+)-(\d+)-/.exec(name);
     if (owner === null || startOf(Number(owner[1])) === owner[2]) continue;
-    rmSync(path.join(memoryFolder, name), { recursive: true, force: true });
+    try {
+      rmSync(path.join(memoryFolder, name), { recursive: true, force: true });
+    } catch {
+      // Another user's: a run of theirs removes it.
+    }
   }
 }
 

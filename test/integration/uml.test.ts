@@ -1,7 +1,16 @@
 /** Rig `disk` without root: inside user-mode Linux. Where the tests run as root, plugpull is run as an ordinary user. */
 import { expect } from 'chai';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { userModeLinux } from '../../harness/rigs/uml.js';
 import { executable, processesNaming, root, temporaryFolder, until, type CliResult } from '../support/cli.js';
@@ -178,7 +187,10 @@ describe('power cuts on real file systems inside user-mode Linux', function () {
     expect(JSON.parse(again.stdout), again.stderr).to.include({ same: true });
   });
 
-  it('nothing outlives a controller that is killed', async () => {
+  it('nothing outlives a controller that is killed, even beside what another user left', async () => {
+    // Its owner's number is of no process; where tests run as root, an ordinary user cannot remove it.
+    const left = `/dev/shm/plugpull-scratch-999999999-1-${process.pid}`;
+    mkdirSync(path.join(left, 'in'), { recursive: true, mode: 0o700 });
     const child = start([...cut, ...bank, '--backend', 'redo', '--fs', 'ext4', '--for', '120s']);
     const ended = new Promise((resolve) => child.once('close', resolve));
     const log = path.join(folder, 'out', 'events.jsonl');
@@ -194,6 +206,7 @@ describe('power cuts on real file systems inside user-mode Linux', function () {
       'machines end',
       () => machines(child.pid).length === 0 && processesNaming(folder).length === 0,
     );
+    rmSync(left, { recursive: true, force: true });
   });
 
   it('the first Ctrl-C ends it cleanly and leaves a run that can go on', async () => {
