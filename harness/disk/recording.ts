@@ -1,8 +1,6 @@
 /** Runs a target once on a real file system over a recording disk, and keeps the disk's whole life. */
-import { mkdirSync, openSync, closeSync, statSync, writeSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { PlugpullError } from '../core/errors.js';
-import { exitCodes } from '../core/exit-codes.js';
 import type { Target } from '../core/target.js';
 import { workerTarget } from '../subjects/builtin.js';
 import { createSubject } from '../subjects/create.js';
@@ -10,8 +8,8 @@ import { Zygote } from '../subjects/zygote.js';
 import { controlLines, firstFault, mountedMark, type DiskFaults } from './faults.js';
 import { type FileSystem, makeImage } from './file-systems.js';
 import { fill } from './filler.js';
-import { LineProcess, type MappedExtent } from './line-process.js';
-import { RecordedMount } from './recorded-mount.js';
+import type { MappedExtent } from './line-process.js';
+import { onRecordedDisk, type RecordedDisk } from './recorded-disk.js';
 import { ackMark, beginMark } from './trace-index.js';
 
 /** The target's folder, in the root of the file system. */
@@ -51,42 +49,20 @@ export interface RecordOptions {
 /** Rejects where the machine cannot do it or our own parts fail; a target's failure is `trouble`. */
 export async function record(options: RecordOptions): Promise<Recording> {
   const { folder, fs, target, faults = {} } = options;
-  const base = path.join(folder, 'base.img');
-  const trace = path.join(folder, 'trace');
-  const fuse = path.join(folder, 'fuse');
-  const mount = path.join(folder, 'mount');
-  mkdirSync(fuse);
-  mkdirSync(mount);
-  await makeImage(fs, base);
-  const recorder = await LineProcess.start('record', '--image', base, '--trace', trace, '--mount', fuse);
-  let recording: Omit<Recording, 'refused'>;
-  try {
-    const hand = await LineProcess.start('hand');
-    try {
-      const place = new RecordedMount(hand, fs, path.join(fuse, 'disk'), mount);
+  const { result, files, summary } = await onRecordedDisk(
+    { folder, fs, what: 'the recording' },
+    (image) => makeImage(fs, image),
+    async (disk) => {
+      const { recorder, place, mark } = disk;
       await place.mount();
-      const marks = path.join(fuse, 'mark');
-      const run = new Run(options, recorder, place, openSync(marks, 'w'), marks);
-      try {
-        mkdirSync(path.join(mount, dataFolder));
-        await place.freeze();
-        for (const line of controlLines(faults)) await recorder.ask(line);
-        run.mark(beginMark);
-        recording = { fs, base, trace, ...(await run.go()) };
-      } finally {
-        run.close();
-      }
-      await place.unmount();
-    } finally {
-      await hand.close();
-    }
-  } finally {
-    await recorder.close('quit');
-  }
-  const summary = await recorder.line().catch((error: unknown) => (error as Error).message);
-  if (!summary.startsWith('done ')) {
-    throw new PlugpullError(`the recording did not end well: ${summary}`, exitCodes.ownFailure);
-  }
+      mkdirSync(path.join(place.folder, dataFolder));
+      await place.freeze();
+      for (const line of controlLines(faults)) await recorder.ask(line);
+      mark(beginMark);
+      return new Run(options, disk).go();
+    },
+  );
+  const recording = { fs, ...files, ...result };
   if (target.kind === 'backend' && recording.acked < 0 && recording.trouble === null) {
     recording.trouble = 'nothing was committed';
   }
@@ -107,28 +83,17 @@ class Run {
 
   constructor(
     private readonly options: RecordOptions,
-    private readonly recorder: LineProcess,
-    private readonly place: RecordedMount,
-    private readonly marks: number,
-    private readonly marksFile: string,
+    private readonly disk: RecordedDisk,
   ) {
-    this.dir = path.join(place.folder, dataFolder);
+    this.dir = path.join(disk.place.folder, dataFolder);
     this.faults = options.faults ?? {};
-  }
-
-  mark(text: string): void {
-    writeSync(this.marks, text);
-  }
-
-  close(): void {
-    closeSync(this.marks);
   }
 
   async go(): Promise<Outcome> {
     const started = performance.now();
     const work = this.options.target.kind === 'backend' ? await this.runBackend() : await this.runCommand();
     // Who waits for a mark that never came is told so.
-    await this.recorder.ask('healthy');
+    await this.disk.recorder.ask('healthy');
     await this.holding;
     const expected = this.mayFail() && work.acked >= 0;
     return {
@@ -148,36 +113,36 @@ class Run {
   private async settle(commit: number): Promise<void> {
     // A file system with a broken disk may wait for it for ever.
     if (commit >= firstFault(this.faults)) return;
-    await this.place.freeze();
-    this.maps.push({ commit, extents: await this.place.map() });
+    await this.disk.place.freeze();
+    this.maps.push({ commit, extents: await this.disk.place.map() });
   }
 
   /** Between two processes of the workload. */
   private async pause(commit: number): Promise<void> {
     if (this.faults.remountAfter === commit) {
-      await this.place.unmount();
-      await this.place.mount();
+      await this.disk.place.unmount();
+      await this.disk.place.mount();
       statSync(this.dir); // so that this is not what meets the first error
-      this.mark(mountedMark);
+      this.disk.mark(mountedMark);
     }
   }
 
   private async fill(commit: number): Promise<void> {
     const { full } = this.faults;
     if (full?.where !== 'file-system' || full.afterCommit !== commit) return;
-    await fill(this.place.folder, full.leaveBytes);
-    await this.place.freeze();
+    await fill(this.disk.place.folder, full.leaveBytes);
+    await this.disk.place.freeze();
   }
 
   /** The same in the midst of a run: the workload waits where it writes its mark. */
   private async fillWhileHeld(): Promise<void> {
     const { full } = this.faults;
     if (full?.where !== 'file-system') return;
-    if ((await this.recorder.ask(`hold ack_${full.afterCommit}`)) !== 'held') return;
+    if ((await this.disk.recorder.ask(`hold ack_${full.afterCommit}`)) !== 'held') return;
     try {
       await this.fill(full.afterCommit);
     } finally {
-      await this.recorder.ask('release');
+      await this.disk.recorder.ask('release');
     }
   }
 
@@ -209,7 +174,7 @@ class Run {
           create: acked < 0,
           plan: null,
           commits: stop - done,
-          marks: this.marksFile,
+          marks: this.disk.marksFile,
           limits,
         });
         done = stop;
@@ -243,14 +208,14 @@ class Run {
           trouble: `the set-up failed: ${made.detail ?? `exit ${made.exit ?? '?'}`}`,
         };
       }
-      this.mark(ackMark(0));
+      this.disk.mark(ackMark(0));
       await this.settle(0);
       await this.fill(0);
       await this.pause(0);
       const ran = await subject.run(this.dir, seed, undefined, {
         commits,
         onCommit: async (commit) => {
-          this.mark(ackMark(commit));
+          this.disk.mark(ackMark(commit));
           if (commit % freezeEvery === 0) await this.settle(commit);
           await this.fill(commit);
         },
