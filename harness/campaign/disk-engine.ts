@@ -25,7 +25,7 @@ import type { StateSource } from '../disk/state-source.js';
 import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
-import { addTold, FaultLog, nothing, unmeasured, violatedIn, type Told } from './disk-told.js';
+import { addTold, FaultLog, nothing, statesEvent, unmeasured, violatedIn, type Told } from './disk-told.js';
 import { OwnDamage, type Owner } from './own-damage.js';
 import { NestedSearch } from './nested-search.js';
 import { StateSearch, type StateSearchOptions } from './state-search.js';
@@ -281,19 +281,8 @@ export class DiskEngine implements Engine {
   }
 
   private tell(context: CampaignContext, { target, fs }: Job, explored: Told): Told {
-    context.emit({
-      type: 'states',
-      target: target.id,
-      fault: this.fault,
-      rig: this.rig,
-      fs: fs.name,
-      counts: explored.counts,
-      states: explored.states,
-      of: explored.exhaustive ? explored.states : explored.of,
-      exhaustive: explored.exhaustive,
-      bySteps: explored.bySteps,
-      millis: Math.round(explored.millis),
-    });
+    const who = { target: target.id, fault: this.fault, rig: this.rig, fs: fs.name } as const;
+    context.emit(statesEvent(who, explored));
     return explored;
   }
 }

@@ -1,5 +1,6 @@
 /** What is told of a target on a file system, over all runs of it that were recorded. */
 import { addCounts, noCounts, violationsIn, type Counts } from '../core/counts.js';
+import type { StatesExplored } from '../core/events.js';
 import type { Explored } from '../disk/exploration.js';
 import { describeFaults, givesErrors, type DiskFaultName, type DiskFaults } from '../disk/faults.js';
 import type { Recording } from '../disk/recording.js';
@@ -15,6 +16,23 @@ export const nothing: Told = {
   bySteps: {},
   millis: 0,
 };
+
+/** The event that tells of them. @param who target, fault, rig and file system, as the event names them */
+export function statesEvent(
+  who: Pick<StatesExplored, 'target' | 'fault' | 'rig' | 'fs'>,
+  told: Told,
+): StatesExplored {
+  return {
+    type: 'states',
+    ...who,
+    counts: told.counts,
+    states: told.states,
+    of: told.exhaustive ? told.states : told.of,
+    exhaustive: told.exhaustive,
+    bySteps: told.bySteps,
+    millis: Math.round(told.millis),
+  };
+}
 
 function summed(...all: readonly Partial<Counts>[]): Counts {
   const sum = noCounts();

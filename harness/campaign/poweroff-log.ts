@@ -16,6 +16,7 @@ import type { RecoverPlace } from '../poweroff/modes.js';
 import { labelOf, type PowerOffJob } from '../poweroff/order.js';
 import { recordInGuest, type LoggedRun } from '../poweroff/record.js';
 import type { CampaignContext } from './context.js';
+import { nothing, statesEvent, type Told } from './disk-told.js';
 import { StateSearch } from './state-search.js';
 
 export interface LogOrder {
@@ -144,30 +145,7 @@ async function openSource(
   return Presenter.start(recording, createChecker(target, seed, folder), folder, unit);
 }
 
-/** What is told of an exploration. */
-type Told = Pick<Explored, 'states' | 'counts' | 'of' | 'exhaustive' | 'bySteps' | 'millis'>;
-
-const nothing: Told = {
-  states: 0,
-  counts: {},
-  of: null,
-  exhaustive: false,
-  bySteps: {},
-  millis: 0,
-};
-
 function tell({ context, job }: LogOrder, explored: Told): void {
-  context.emit({
-    type: 'states',
-    target: job.target.id,
-    fault: 'poweroff',
-    rig: 'vm',
-    fs: labelOf(job, 'log'),
-    counts: explored.counts,
-    states: explored.states,
-    of: explored.exhaustive ? explored.states : explored.of,
-    exhaustive: explored.exhaustive,
-    bySteps: explored.bySteps,
-    millis: Math.round(explored.millis),
-  });
+  const who = { target: job.target.id, fault: 'poweroff', rig: 'vm', fs: labelOf(job, 'log') } as const;
+  context.emit(statesEvent(who, explored));
 }
