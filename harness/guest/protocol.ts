@@ -172,12 +172,6 @@ export interface Hello {
   pid: number;
 }
 
-export interface AgentRequest {
-  id: number;
-  method: string;
-  params: unknown;
-}
-
 export interface AgentFailure {
   message: string;
   /** Of an error of the OS, e.g. ENOSPC; `EMETHOD`: there is no such method, `EPARAMS`: nonsense was asked. */

@@ -21,6 +21,12 @@ export function kvmState(): KvmState {
   return known;
 }
 
+/** Arguments of the smallest machine with KVM. */
+function machine(mebibytes: number): string[] {
+  const size = ['-cpu', 'host', '-m', String(mebibytes)];
+  return ['-M', 'q35', '-accel', 'kvm', ...size, '-nodefaults', '-display', 'none'];
+}
+
 function probe(): KvmState {
   try {
     accessSync(device, constants.R_OK | constants.W_OK);
@@ -29,21 +35,7 @@ function probe(): KvmState {
   }
   const program = findTool(systemQemu);
   if (program === null) return { works: false, reason: `${systemQemu} is not installed` };
-  const machine = [
-    '-M',
-    'q35',
-    '-accel',
-    'kvm',
-    '-cpu',
-    'host',
-    '-m',
-    '64',
-    '-S',
-    '-nodefaults',
-    '-display',
-    'none',
-  ];
-  const { status, stderr, error } = spawnSync(program, [...machine, '-qmp', 'stdio'], {
+  const { status, stderr, error } = spawnSync(program, [...machine(64), '-S', '-qmp', 'stdio'], {
     input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
     encoding: 'utf8',
     timeout: startMillis,
@@ -63,20 +55,8 @@ export async function kvmBoots(program: string, kernel: string, initrd: string):
   const child = spawn(
     program,
     [
-      ...[
-        '-M',
-        'q35',
-        '-accel',
-        'kvm',
-        '-cpu',
-        'host',
-        '-m',
-        '256',
-        '-nodefaults',
-        '-display',
-        'none',
-        '-no-reboot',
-      ],
+      ...machine(256),
+      '-no-reboot',
       ...['-serial', 'stdio', '-kernel', kernel, '-initrd', initrd],
       ...['-append', 'console=ttyS0 quiet panic=-1 plugpull.probe=1'],
     ],
