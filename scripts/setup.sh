@@ -45,27 +45,27 @@ missing() {
   done
 }
 
+# In a shell of its own, so that its trap ends with it.
+install_packages() (
+  # Nothing that is installed here is to serve anybody: the tests start servers of their own.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+  fi
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" || exit
+  case " $* " in
+    *" openssh-server "*) systemctl disable ssh.service ssh.socket >/dev/null 2>&1 || true ;;
+  esac
+)
+
 wanted=("${required[@]}" "${optional[@]}")
 [ "${1:-}" = "--with-tests" ] && wanted+=("${testing[@]}")
 need=$(missing "${wanted[@]}" | tr '\n' ' ')
 if [ -n "$need" ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "setup: installing Debian packages: $need" >&2
-    # Nothing that is installed here is to serve anybody: the tests start servers of their own.
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-      trap 'rm -f "$policy"' EXIT
-      printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
-    fi
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need; } >&2 ||
-      echo "setup: apt-get failed; going on with what is there" >&2
-    case " $need " in
-      *" openssh-server "*) systemctl disable ssh.service ssh.socket >/dev/null 2>&1 || true ;;
-    esac
-    if [ "$(trap -p EXIT)" ]; then
-      rm -f "$policy"
-      trap - EXIT
-    fi
+    install_packages $need >&2 || echo "setup: apt-get failed; going on with what is there" >&2
   else
     echo "setup: missing Debian packages; to install them: sudo apt-get install -y $need" >&2
   fi
