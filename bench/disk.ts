@@ -7,7 +7,6 @@ import { execa } from 'execa';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { BackendTarget } from '../harness/core/target.js';
 import { createChecker } from '../harness/disk/checker.js';
 import { boundaries, choicesText, randomRounds, singles, type Batch } from '../harness/disk/enumerate.js';
 import { explore } from '../harness/disk/exploration.js';
@@ -18,6 +17,7 @@ import { dataFolder, record, type Recording } from '../harness/disk/recording.js
 import { readTraceIndex, type TraceIndex } from '../harness/disk/trace-index.js';
 import { workerTarget } from '../harness/subjects/builtin.js';
 import { Zygote } from '../harness/subjects/zygote.js';
+import { redoBank as target } from './redo-bank.js';
 
 const seed = 7;
 const unit = 4096;
@@ -25,16 +25,6 @@ const commits = 40;
 const naiveStates = 40;
 const distinctStates = 600;
 const millisEach = 4000;
-
-const target: BackendTarget = {
-  kind: 'backend',
-  id: 'redo/bank',
-  backend: 'redo',
-  workload: 'bank',
-  expect: 'hold',
-  needsReflink: false,
-  steps: [],
-};
 
 /** States shown a second by so many sources at once: mounted, recovered, checked, undone. None of them twice in a row. */
 async function rate(

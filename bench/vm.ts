@@ -7,12 +7,12 @@ import { execa } from 'execa';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { BackendTarget } from '../harness/core/target.js';
 import { marksPort } from '../harness/guest/protocol.js';
 import { findImage } from '../harness/images/image.js';
 import { dataDevice, defaultVmConfig } from '../harness/vm/config.js';
 import { bootSpec, ensureTemplate, type Template } from '../harness/vm/template.js';
 import { Vm } from '../harness/vm/vm.js';
+import { redoBank as target } from './redo-bank.js';
 
 const mib = 1024 ** 2;
 const fs = 'ext4';
@@ -24,16 +24,6 @@ const boots = 3;
 const cycleMillis = 30_000;
 const mount = '/mnt/data';
 const dir = `${mount}/d`;
-
-const target: BackendTarget = {
-  kind: 'backend',
-  id: 'redo/bank',
-  backend: 'redo',
-  workload: 'bank',
-  expect: 'hold',
-  needsReflink: false,
-  steps: [],
-};
 
 export async function benchVm(kernel = '6.1'): Promise<unknown> {
   const image = await findImage(kernel);

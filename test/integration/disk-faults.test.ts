@@ -1,9 +1,8 @@
 /** Disks that fail: correct targets stop and hold, wrong ones go on and are caught. Needs root, FUSE and loop devices. */
 import { expect } from 'chai';
-import { chmodSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
+import { answerOf, storeScript } from '../support/store-script.js';
 
 /** A store of one file that holds the numbers of all its commits, each padded; it can be careless of errors or of reads. */
 const store = `#!/bin/sh
@@ -50,10 +49,7 @@ interface Answer {
   findings: { verdict: string; target: string; explanation: string }[];
 }
 
-function answer(result: CliResult): Answer {
-  expect(result.stdout, result.stderr).to.not.equal('');
-  return JSON.parse(result.stdout) as Answer;
-}
+const answer = (result: CliResult): Answer => answerOf(result) as Answer;
 
 describe('power cuts on disks that fail', function () {
   this.timeout(180_000);
@@ -71,11 +67,8 @@ describe('power cuts on disks that fail', function () {
       folder,
     );
   const script = (how: string, diskFault: string): ReturnType<typeof plugpull> => {
-    const file = path.join(folder, 'store.sh');
-    writeFileSync(file, store);
-    chmodSync(file, 0o755);
     return cut(
-      ...['setup', 'run', 'check'].flatMap((name) => [`--${name}`, `${file} ${name} ${how}`]),
+      ...storeScript(folder, store, how),
       ...['--fs', 'ext4', '--disk-fault', diskFault, '--states', '24', '--commits', '6'],
     );
   };

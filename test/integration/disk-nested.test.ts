@@ -1,9 +1,10 @@
 /** Power cuts during recovery on a real file system. Needs root, FUSE and loop devices. */
 import { expect } from 'chai';
-import { chmodSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import path from 'node:path';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { plugpull, temporaryFolder } from '../support/cli.js';
+import { answerOf, storeScript } from '../support/store-script.js';
 
 /** A store whose commits go to a log alone; recovery brings its data up to date. `early`: it removes the log before that. */
 const store = `#!/bin/sh
@@ -40,19 +41,15 @@ describe('power cuts during recovery on a real file system', function () {
   afterEach(() => remove());
 
   const run = async (mode: string, nested: string): Promise<Answer> => {
-    const file = path.join(folder, 'store.sh');
-    writeFileSync(file, store);
-    chmodSync(file, 0o755);
     const result = await plugpull(
       [
         ...['run', '--fault', 'cut', '--rig', 'disk', '--fs', 'ext4', '--seed', '7', '--quiet', '--json'],
-        ...['setup', 'run', 'check'].flatMap((name) => [`--${name}`, `${file} ${name} ${mode}`]),
+        ...storeScript(folder, store, mode),
         ...['--commits', '3', '--states', '150', '--nested', nested, '--out', `${mode}-${nested}`],
       ],
       folder,
     );
-    expect(result.stdout, result.stderr).to.not.equal('');
-    return JSON.parse(result.stdout) as Answer;
+    return answerOf(result) as Answer;
   };
 
   it('shows a recovery that destroys the only copy before the other is durable, and nothing else does', async () => {

@@ -1,10 +1,11 @@
 /** Power cuts on real file systems, from the command line to the finding. Needs root, FUSE and loop devices. */
 import { expect } from 'chai';
 import { execaSync } from 'execa';
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
+import { answerOf, storeScript } from '../support/store-script.js';
 
 /** A store of one file, its commits 64 pages each, that can leave out what makes it right. */
 const store = `#!/bin/sh
@@ -37,10 +38,7 @@ interface Answer {
   findings: { verdict: string; fs: string; explanation: string; replay: string; bundle: string }[];
 }
 
-function answer(result: CliResult): Answer {
-  expect(result.stdout, result.stderr).to.not.equal('');
-  return JSON.parse(result.stdout) as Answer;
-}
+const answer = (result: CliResult): Answer => answerOf(result) as Answer;
 
 /** Loop devices of one run; runs that others make at the same time are not ours. Names end in the owner's number. */
 function loops(folder: string): string[] {
@@ -67,14 +65,8 @@ describe('power cuts on real file systems', function () {
   const cut = (...args: string[]): ReturnType<typeof plugpull> =>
     plugpull(['run', '--fault', 'cut', '--rig', 'disk', '--seed', '7', '--quiet', '--json', ...args], folder);
   const script = (...flags: string[]): ReturnType<typeof plugpull> => {
-    const file = path.join(folder, 'store.sh');
-    writeFileSync(file, store);
-    chmodSync(file, 0o755);
     const mode = flags.shift() ?? '';
-    return cut(
-      ...['setup', 'run', 'check'].flatMap((name) => [`--${name}`, `${file} ${name} ${mode}`]),
-      ...flags,
-    );
+    return cut(...storeScript(folder, store, mode), ...flags);
   };
   const nothingLeft = async (): Promise<void> => {
     await until('processes end', () => processesNaming(folder).length === 0);

@@ -3,23 +3,14 @@ import { expect } from 'chai';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { RunEvent, TrialEnded } from '../../harness/core/events.js';
-import { backendTargetId, defaultCommandLimits, type Target } from '../../harness/core/target.js';
+import { defaultCommandLimits, type Target } from '../../harness/core/target.js';
 import { parseFileSystem } from '../../harness/disk/file-systems.js';
 import type { Epoch } from '../../harness/disk/trace-index.js';
 import { Guests } from '../../harness/poweroff/guests.js';
 import { runPowerTrial, survivors, type PowerTrial, type TrialOrder } from '../../harness/poweroff/trial.js';
 import { plugpull, root, temporaryFolder, until } from '../support/cli.js';
 import { guestParts, testFolder } from '../support/vm.js';
-
-const redo: Target = {
-  kind: 'backend',
-  id: backendTargetId('redo', 'bank'),
-  backend: 'redo',
-  workload: 'bank',
-  expect: 'hold',
-  needsReflink: false,
-  steps: [],
-};
+import { redoBank as redo } from '../support/targets.js';
 
 const unflushed: Target = {
   kind: 'command',

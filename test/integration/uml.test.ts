@@ -14,6 +14,7 @@ import {
 import path from 'node:path';
 import { userModeLinux } from '../../harness/rigs/uml.js';
 import { executable, processesNaming, root, temporaryFolder, until, type CliResult } from '../support/cli.js';
+import { answerOf } from '../support/store-script.js';
 
 const nobody = 65534;
 /** Commits a line in a file; its check can do what it is told to. */
@@ -108,10 +109,7 @@ describe('power cuts on real file systems inside user-mode Linux', function () {
       `./store.sh ${name} ${name === 'check' ? mode : ''}`,
     ]);
   };
-  const answer = (result: CliResult): Answer => {
-    expect(result.stdout, result.stderr).to.not.equal('');
-    return JSON.parse(result.stdout) as Answer;
-  };
+  const answer = (result: CliResult): Answer => answerOf(result) as Answer;
   /** Machines of one controller; their folder bears its number. */
   const machines = (pid: number | undefined): number[] => processesNaming(`plugpull-scratch-${pid}-`);
 

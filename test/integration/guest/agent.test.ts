@@ -4,25 +4,12 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Duplex } from 'node:stream';
-import {
-  backendTargetId,
-  defaultCommandLimits,
-  type BackendTarget,
-  type CommandTarget,
-} from '../../../harness/core/target.js';
+import { defaultCommandLimits, type CommandTarget } from '../../../harness/core/target.js';
 import { AgentClient, AgentError } from '../../../harness/guest/client.js';
 import { chunkBytes } from '../../../harness/guest/protocol.js';
 import { root, temporaryFolder } from '../../support/cli.js';
-
-const bank: BackendTarget = {
-  kind: 'backend',
-  id: backendTargetId('redo', 'bank'),
-  backend: 'redo',
-  workload: 'bank',
-  expect: 'hold',
-  needsReflink: false,
-  steps: [],
-};
+import { rejected } from '../../support/rejected.js';
+import { redoBank as bank } from '../../support/targets.js';
 
 function command(run: string, check = 'true'): CommandTarget {
   const common = { expect: 'hold', recoverTwice: 'bytes' } as const;
@@ -42,15 +29,7 @@ function command(run: string, check = 'true'): CommandTarget {
 const counter =
   'k=1; while :; do echo plugpull commit $k; echo $k >"$PLUGPULL_DIR/k"; read -r _; k=$((k + 1)); done';
 
-async function refusal(promise: Promise<unknown>): Promise<AgentError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).to.be.instanceOf(AgentError);
-    return error as AgentError;
-  }
-  throw new Error('it was not refused');
-}
+const refusal = (promise: Promise<unknown>): Promise<AgentError> => rejected(promise, AgentError);
 
 /** Processes below one. */
 function childrenOf(pid: number): number[] {

@@ -13,6 +13,7 @@ import { bootSpec, kernelWords } from '../../../harness/vm/template.js';
 import { Vm } from '../../../harness/vm/vm.js';
 import { root } from '../../support/cli.js';
 import { guestParts, type GuestParts, makeDisk, testFolder } from '../../support/vm.js';
+import { rejected } from '../../support/rejected.js';
 
 const config = { ...defaultVmConfig, memoryMiB: 256 };
 const diskless: MachineSpec = {
@@ -22,15 +23,7 @@ const diskless: MachineSpec = {
   memory: null,
 };
 
-async function failure(promise: Promise<unknown>): Promise<VmError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).to.be.instanceOf(VmError);
-    return error as VmError;
-  }
-  throw new Error('it did not fail');
-}
+const failure = (promise: Promise<unknown>): Promise<VmError> => rejected(promise, VmError);
 
 /** Is there such a process, other than one that waits to be reaped? */
 function lives(pid: number): boolean {

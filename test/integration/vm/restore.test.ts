@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { readFileSync, writeFileSync, cpSync } from 'node:fs';
 import path from 'node:path';
 import type { CommandTarget } from '../../../harness/core/target.js';
-import { backendTargetId, type BackendTarget } from '../../../harness/core/target.js';
 import { AgentError } from '../../../harness/guest/client.js';
 import { marksPort, markSector } from '../../../harness/guest/protocol.js';
 import { dataDevice, extraDevices, marksOffset } from '../../../harness/vm/config.js';
@@ -11,19 +10,10 @@ import { ensureTemplate, type Template } from '../../../harness/vm/template.js';
 import { stateFile } from '../../../harness/vm/template-files.js';
 import { Vm, type RestoreOptions } from '../../../harness/vm/vm.js';
 import { guestParts, makeDisk, testFolder } from '../../support/vm.js';
+import { redoBank as bank } from '../../support/targets.js';
 
 const mib = 1024 ** 2;
 const port = `/dev/virtio-ports/${marksPort}`;
-
-const bank: BackendTarget = {
-  kind: 'backend',
-  id: backendTargetId('redo', 'bank'),
-  backend: 'redo',
-  workload: 'bank',
-  expect: 'hold',
-  needsReflink: false,
-  steps: [],
-};
 
 function command(run: string): CommandTarget {
   const limits = { timeMs: 60_000, memoryBytes: 256 * mib };

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { duplexPair, type Duplex } from 'node:stream';
 import { AgentClient, AgentError } from '../../../harness/guest/client.js';
 import { agentProtocol, chunkBytes, maxLineBytes } from '../../../harness/guest/protocol.js';
+import { rejected } from '../../support/rejected.js';
 
 interface Request {
   id: number;
@@ -39,15 +40,7 @@ function pair(): { client: AgentClient; agent: FakeAgent } {
   return { client: new AgentClient(ours, 'the agent'), agent: new FakeAgent(theirs) };
 }
 
-async function failure(promise: Promise<unknown>): Promise<AgentError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).to.be.instanceOf(AgentError);
-    return error as AgentError;
-  }
-  throw new Error('it did not fail');
-}
+const failure = (promise: Promise<unknown>): Promise<AgentError> => rejected(promise, AgentError);
 
 describe('AgentClient', () => {
   it('gives each call its answer, in whatever order they come', async () => {

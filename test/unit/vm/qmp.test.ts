@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { QmpClient, QmpError } from '../../../harness/vm/qmp.js';
+import { rejected } from '../../support/rejected.js';
 
 const greeting = '{"QMP": {"version": {}, "capabilities": ["oob"]}}\r\n';
 
@@ -50,15 +51,7 @@ async function connected(): Promise<{ client: QmpClient; qemu: FakeQemu }> {
   return { client: await opening, qemu };
 }
 
-async function failure(promise: Promise<unknown>): Promise<QmpError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).to.be.instanceOf(QmpError);
-    return error as QmpError;
-  }
-  throw new Error('it did not fail');
-}
+const failure = (promise: Promise<unknown>): Promise<QmpError> => rejected(promise, QmpError);
 
 describe('QmpClient', () => {
   it('negotiates, sends arguments and gives what is returned', async () => {
