@@ -15,3 +15,8 @@ export function forWantOfSpace(folder: string, reason: string): boolean {
     return false;
   }
 }
+
+/** The reason of a failure, which names a full disk first where that is what failed. */
+export function spaceNamed(folder: string, reason: string): string {
+  return forWantOfSpace(folder, reason) ? `the disk is full: ${reason}` : reason;
+}

@@ -7,7 +7,7 @@ import type { DurabilityPromise } from '../core/target.js';
 import { judge, type Judgement, type Observation } from '../oracle/judge.js';
 import type { Place } from '../rigs/rig.js';
 import type { Subject, SubjectCheck, SubjectRun } from '../subjects/subject.js';
-import { forWantOfSpace } from './room.js';
+import { forWantOfSpace, spaceNamed } from './room.js';
 
 export interface TrialOptions {
   seed: number;
@@ -82,18 +82,18 @@ async function crash(
 ): Promise<{ ran: SubjectRun; observation: Observation }> {
   if (plan.phase === 'create') {
     const ran = await subject.setup(dir, seed, plan);
-    return { ran, observation: observe(ran) };
+    return { ran, observation: observe(ran, dir) };
   }
   const made = await subject.setup(dir, seed);
   if (made.end !== 'exited' || (made.exit ?? 0) !== 0) {
-    const detail = `the set-up failed: ${made.detail ?? `exit status ${made.exit ?? '?'}`}`;
+    const detail = spaceNamed(dir, `the set-up failed: ${failure(made)}`);
     return { ran: made, observation: { acked: -1, crash: 'missed', trouble: { kind: 'target', detail } } };
   }
   const ran = await subject.run(dir, seed, plan);
-  return { ran, observation: observe(ran) };
+  return { ran, observation: observe(ran, dir) };
 }
 
-function observe(ran: SubjectRun): Observation {
+function observe(ran: SubjectRun, dir: string): Observation {
   const { acked } = ran;
   switch (ran.end) {
     case 'killed-by-us':
@@ -104,16 +104,19 @@ function observe(ran: SubjectRun): Observation {
         : {
             acked,
             crash: 'missed',
-            trouble: { kind: 'target', detail: `the program ended early: ${detail(ran)}` },
+            trouble: {
+              kind: 'target',
+              detail: spaceNamed(dir, `the program ended early: ${failure(ran)}`),
+            },
           };
     case 'crashed':
     case 'timeout':
     case 'protocol-error':
-      return { acked, crash: 'missed', trouble: { kind: 'target', detail: detail(ran) } };
+      return { acked, crash: 'missed', trouble: { kind: 'target', detail: spaceNamed(dir, failure(ran)) } };
   }
 }
 
-function detail(ran: SubjectRun): string {
+function failure(ran: SubjectRun): string {
   return ran.detail ?? `exit status ${ran.exit ?? '?'}`;
 }
 
@@ -135,7 +138,7 @@ async function recover(
   checks.push(first);
   observation.first = first;
   if (first.outcome === 'failed' && forWantOfSpace(place.dir, first.reason)) {
-    observation.trouble = { kind: 'target', detail: `the disk is full: ${first.reason}` };
+    observation.trouble = { kind: 'target', detail: spaceNamed(place.dir, first.reason) };
   }
   if (first.misuse === true) observation.trouble = { kind: 'target', detail: first.reason };
   if (first.outcome === 'failed') return;
@@ -144,7 +147,7 @@ async function recover(
   checks.push(second);
   observation.second = second;
   if (second.outcome === 'failed' && forWantOfSpace(place.dir, second.reason)) {
-    observation.trouble = { kind: 'target', detail: `the disk is full: ${second.reason}` };
+    observation.trouble = { kind: 'target', detail: spaceNamed(place.dir, second.reason) };
   }
   observation.difference = recoverTwice === 'bytes' ? place.compare(recoveredOnceCopy, ignore) : null;
 }

@@ -44,6 +44,15 @@ describe('a disk that is full', () => {
     expect(status).to.equal(2);
   });
 
+  it('from the beginning is named, whatever failed of it first', () => {
+    const { status, stdout } = onSmallDisk(
+      folder,
+      `${fill(900)} ${torture} --trials 6 --dir small --out out`,
+    );
+    expect(stdout).to.match(/nothing\s+was\s+measured\s+\(the\s+disk\s+is\s+full:\s+the\s+set-up\s+failed/);
+    expect(status).to.equal(2);
+  });
+
   it('under the run directory is said at once', () => {
     const { status, stderr } = onSmallDisk(folder, `${fill(1024)} ${torture} --trials 30 --out small/out`);
     expect(stderr).to.match(/small\/out[^\n]*no space left[^\n]*\n +make room/);
