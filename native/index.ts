@@ -321,6 +321,8 @@ export interface NativeAddon {
   compareFolders(a: string, b: string): string | null;
   /** Copies a folder to a new folder `to` (reflink where possible), with permissions and times of change. */
   copyFolder(from: string, to: string): void;
+  /** Pages of a file that only the page cache holds as they are now; null where the kernel cannot tell (before Linux 6.5). */
+  unwrittenPages(file: string): number | null;
   /** Can files in this folder be cloned (FICLONE)? */
   reflinkAvailable(folder: string): boolean;
   trackersAvailable(): { pagemap: boolean };

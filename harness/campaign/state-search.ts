@@ -7,9 +7,11 @@ import { isViolation } from '../core/verdict.js';
 import { version } from '../core/version.js';
 import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
 import { choicesText } from '../disk/enumerate.js';
+import { filesAfterCut, lossesText, withLosses } from '../disk/after-cut.js';
 import { DiskMap, explainState } from '../disk/explain.js';
 import { explore, type Explored, type Shown, type Violation } from '../disk/exploration.js';
 import type { FileSystem } from '../disk/file-systems.js';
+import { lookAt, type FolderLook } from '../disk/folder-look.js';
 import { minimize } from '../disk/minimize.js';
 import type { Recording } from '../disk/recording.js';
 import { tryRepair } from '../disk/repair.js';
@@ -63,6 +65,8 @@ export interface EarlierCut {
   timeline: readonly TimelineEntry[];
 }
 
+/** Before that of the cut: what was flushed last is in the picture of a finding. */
+const epochsInPicture = 8;
 /** Findings of one target on one file system that are minimized and kept. */
 const maxFindings = 3;
 
@@ -137,20 +141,30 @@ export class StateSearch {
     const afterCrash = path.join(folder, `after-crash-${number}`);
     const since = performance.now();
     let copied = '';
+    let files: FolderLook = new Map();
     await source.check(state, minimized.acked.last, 1, (dir) => {
       copied = copyFiles(dir, afterCrash);
+      files = lookAt(dir);
     });
+    const { acked } = minimized;
+    const mustHold = verdict === 'phantom' ? acked.first : acked.last;
+    const losses = recording.looks === undefined ? [] : filesAfterCut(recording.looks, mustHold, files);
     this.map ??= DiskMap.of(recording);
-    const { text, timeline } = explainState(await this.map, found.epoch, minimized.choices);
+    const before = this.options.trace.epochs.filter(({ number }) => number < found.epoch.number);
+    const { text, timeline } = explainState(
+      await this.map,
+      found.epoch,
+      minimized.choices,
+      before.slice(-epochsInPicture),
+    );
     const whose = own === null ? '' : `the file system's own, not the target's (${own}): `;
     const cut =
       earlier === undefined ? text : `the power was cut again during recovery; ${text}; ${earlier.text}`;
-    const explanation = `${whose}${verdict}: ${reason ?? ''}; ${cut}`;
+    const explanation = `${whose}${verdict}: ${[reason ?? '', ...lossesText(losses), cut].join('; ')}`;
     const bundle = path.join(folder, `state-${number}.plugpull`);
     const saved = path.join(folder, `state-${number}`);
     await source.save(state, saved);
     const { name, type, options } = fs;
-    const { acked } = minimized;
     const manifest = { target, seed, fs: { name, type, options }, acked, verdict, explanation };
     const where = kernel === undefined ? {} : { kernel };
     writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest, ...where }, saved);
@@ -165,7 +179,7 @@ export class StateSearch {
       verdict,
       seed,
       plan: planOf(earlier?.plans ?? [], `${state.epoch}/${state.choices}`),
-      acked: verdict === 'phantom' ? minimized.acked.first : minimized.acked.last,
+      acked: mustHold,
       recovered,
       explanation,
       afterCrash: existsSync(afterCrash) ? afterCrash : null,
@@ -176,7 +190,7 @@ export class StateSearch {
         repair,
         kernel: await this.options.kernelLog(performance.now() - since, source),
       },
-      timeline: [...(earlier?.timeline ?? []), ...timeline],
+      timeline: [...(earlier?.timeline ?? []), ...withLosses(timeline, losses, mustHold)],
       bundle,
     });
   }

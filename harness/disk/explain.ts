@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import type { TimelineEntry } from '../core/events.js';
 import type { Choices } from './enumerate.js';
 import type { MappedExtent } from './line-process.js';
+import { listOf } from './ranges.js';
 import { dataFolder, type Recording } from './recording.js';
 import type { Epoch, Operation } from './trace-index.js';
 
@@ -69,25 +70,88 @@ export function describePlace({ what, file, offset }: Place, length: number): st
   return length === 4096 ? `${page} of ${file}` : `${length} bytes from ${page} of ${file}`;
 }
 
+/** @param earlier the epochs before, where they are known: what a flush had made durable is in the picture too */
 export function explainState(
   map: DiskMap,
   epoch: Epoch,
   choices: Choices,
+  earlier: readonly Epoch[] = [],
 ): { text: string; timeline: TimelineEntry[] } {
-  const lost: string[] = [];
-  const kept: string[] = [];
-  const timeline: TimelineEntry[] = [];
-  let acked = epoch.ackedFirst;
+  const told: Record<'lost' | 'torn' | 'kept', string[]> = { lost: [], torn: [], kept: [] };
+  const picture = new Picture(map);
+  picture.durable([...earlier, epoch]);
   for (const [index, operation] of epoch.pending.entries()) {
-    const place = map.place(operation.offset, operation.acked);
     const mask = choices.get(index);
     const fate = mask === undefined ? 'lost' : mask === null ? 'kept' : 'torn';
-    const label = describe(operation, place);
-    if (operation.acked > acked) {
-      acked = operation.acked;
-      timeline.push({ kind: 'ack', label: `commit ${acked} was acked` });
+    const label = picture.operation(operation, fate);
+    told[fate].push(mask === undefined || mask === null ? label : `${arrived(mask)} of ${label}`);
+  }
+  const { lost, torn, kept } = told;
+  const timeline = picture.cut(epoch.ackedLast);
+  const where = epoch.step === null ? '' : `, after the step ${epoch.step}`;
+  const parts = [
+    ...(lost.length === 0 ? [] : [`lost: ${some(lost)}`]),
+    ...(torn.length === 0 ? [] : [`torn: ${some(torn)}`]),
+    ...(kept.length === 0 ? [] : [`on disk: ${some(kept)}`]),
+  ];
+  const whole = 'of what the disk was sent, nothing was lost';
+  const text =
+    epoch.pending.length === 0
+      ? `${whole}: all of it had been flushed`
+      : lost.length + torn.length === 0
+        ? `${whole}; not yet flushed, but ${parts.join('; ')}`
+        : parts.join('; ');
+  return { text: `${text}${where}`, timeline };
+}
+
+export const ackLabel = (commit: number): string => `commit ${commit} was acked`;
+
+/** Of a torn write. */
+function arrived(mask: readonly boolean[]): string {
+  const units = mask.flatMap((on, i) => (on ? [i] : []));
+  const parts = units.length === 1 ? 'part' : 'parts';
+  return `only ${parts} ${listOf(units)} of ${mask.length}`;
+}
+
+/** Operations before the epoch of the cut that are in its picture. */
+const mostDurable = 16;
+
+/** The operations around a cut, in their order. */
+class Picture {
+  private readonly entries: TimelineEntry[] = [];
+  private acked = -1;
+
+  constructor(private readonly map: DiskMap) {}
+
+  /** What became durable in the last of these epochs but one or two, each with the flush that made it so. */
+  durable(epochs: readonly Epoch[]): void {
+    const flushed = epochs
+      .slice(0, -1)
+      .map((epoch, i) => {
+        const still = new Set(epochs[i + 1]?.pending.map(({ id }) => id));
+        return epoch.pending.filter(({ id }) => !still.has(id));
+      })
+      .filter((operations) => operations.length > 0);
+    let left = mostDurable;
+    const shown = flushed.toReversed().flatMap((operations) => {
+      if (left <= 0) return [];
+      left -= operations.length;
+      return [operations.slice(-(left + operations.length))];
+    });
+    this.acked = shown.at(-1)?.[0]?.acked ?? epochs.at(-1)?.ackedFirst ?? -1;
+    for (const operations of shown.toReversed()) {
+      for (const operation of operations) this.operation(operation, 'durable');
+      this.entries.push({ kind: 'flush', label: 'the disk had flushed what came before' });
     }
-    timeline.push({
+    this.ack(epochs.at(-1)?.ackedFirst ?? -1);
+  }
+
+  /** Gives what it is called. */
+  operation(operation: Operation, fate: NonNullable<TimelineEntry['fate']>): string {
+    const place = this.map.place(operation.offset, operation.acked);
+    const label = describe(operation, place);
+    this.ack(operation.acked);
+    this.entries.push({
       kind: place.file === undefined ? 'metadata' : 'write',
       label,
       ...(place.file === undefined ? {} : { file: place.file }),
@@ -96,22 +160,19 @@ export function explainState(
       fate,
       ...(operation.step === null ? {} : { step: operation.step }),
     });
-    if (fate === 'lost') lost.push(label);
-    else if (fate === 'torn') {
-      const units = mask?.map((on, i) => (on ? i : -1)).filter((i) => i >= 0) ?? [];
-      lost.push(`${label}, of which only units ${units.join(', ')} arrived`);
-    } else kept.push(label);
+    return label;
   }
-  if (epoch.ackedLast > acked) timeline.push({ kind: 'ack', label: `commit ${epoch.ackedLast} was acked` });
-  timeline.push({ kind: 'cut', label: 'power cut' });
-  const where = epoch.step === null ? '' : `, after the step ${epoch.step}`;
-  const text =
-    epoch.pending.length === 0
-      ? `nothing was pending${where}: the disk held all that it had been told to keep`
-      : lost.length === 0
-        ? `nothing was lost; not yet flushed, but on disk: ${some(kept)}${where}`
-        : `lost: ${some(lost)}${kept.length === 0 ? '' : `; on disk: ${some(kept)}`}${where}`;
-  return { text, timeline };
+
+  cut(acked: number): TimelineEntry[] {
+    this.ack(acked);
+    return [...this.entries, { kind: 'cut', label: 'power cut' }];
+  }
+
+  private ack(commit: number): void {
+    if (commit <= this.acked) return;
+    this.acked = commit;
+    this.entries.push({ kind: 'ack', label: ackLabel(commit) });
+  }
 }
 
 function describe(operation: Operation, place: Place): string {

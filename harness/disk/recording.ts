@@ -8,6 +8,7 @@ import { Zygote } from '../subjects/zygote.js';
 import { controlLines, firstFault, mountedMark, type DiskFaults } from './faults.js';
 import { type FileSystem, makeImage } from './file-systems.js';
 import { fill } from './filler.js';
+import { lookAt, Looks } from './folder-look.js';
 import type { MappedExtent } from './line-process.js';
 import { onRecordedDisk, type RecordedDisk } from './recorded-disk.js';
 import { ackMark, beginMark } from './trace-index.js';
@@ -24,6 +25,8 @@ export interface Recording {
   trace: string;
   /** Where files lay after so many commits. */
   maps: { commit: number; extents: MappedExtent[] }[];
+  /** What the target's files held at its acks; only of a target that waits for our answer to them. */
+  looks?: Looks;
   /** The newest acked commit. */
   acked: number;
   /** What the target printed, and how it ended if not as it should. */
@@ -69,7 +72,7 @@ export async function record(options: RecordOptions): Promise<Recording> {
   return { ...recording, refused: Number(/ failed (\d+)/.exec(summary)?.[1] ?? 0) };
 }
 
-type Outcome = Pick<Recording, 'maps' | 'acked' | 'log' | 'trouble' | 'error' | 'millis'>;
+type Outcome = Pick<Recording, 'maps' | 'looks' | 'acked' | 'log' | 'trouble' | 'error' | 'millis'>;
 type Work = Pick<Outcome, 'acked' | 'log' | 'trouble'>;
 
 /** A command's only pause is the one after its set-up; a backend can be stopped after any commit and opened again. */
@@ -77,6 +80,7 @@ export const canPause = (target: Target): boolean => target.kind === 'backend';
 
 class Run {
   private readonly maps: Recording['maps'] = [];
+  private readonly looks = new Looks();
   private readonly dir: string;
   private holding: Promise<void> = Promise.resolve();
   private readonly faults: DiskFaults;
@@ -101,6 +105,7 @@ class Run {
       trouble: expected ? null : work.trouble,
       error: expected ? work.trouble : null,
       maps: this.maps,
+      looks: this.looks,
       millis: performance.now() - started,
     };
   }
@@ -209,6 +214,7 @@ class Run {
         };
       }
       this.disk.mark(ackMark(0));
+      this.looks.take(0, lookAt(this.dir));
       await this.settle(0);
       await this.fill(0);
       await this.pause(0);
@@ -216,6 +222,7 @@ class Run {
         commits,
         onCommit: async (commit) => {
           this.disk.mark(ackMark(commit));
+          this.looks.take(commit, lookAt(this.dir));
           if (commit % freezeEvery === 0) await this.settle(commit);
           await this.fill(commit);
         },

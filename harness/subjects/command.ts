@@ -66,7 +66,9 @@ export class CommandSubject implements Subject {
   async check(dir: string, seed: number, acked: number, plan?: CrashPlan): Promise<SubjectCheck> {
     const limits = { ...defaultPhaseLimits, ...this.options.limits?.check };
     const driven = await this.#drive('check', { dir, seed, acked, limits, kill: aim(plan, 'recover') });
-    return toCheck(driven);
+    const check = toCheck(driven);
+    // The folder is another one in each trial: where it was is of no use to anybody.
+    return { ...check, reason: check.reason.replaceAll(dir, '$PLUGPULL_DIR') };
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@
 #include "native/process/fork.h"
 #include "native/process/machine.h"
 #include "native/process/marks.h"
+#include "native/process/page_cache.h"
 #include "native/process/steps.h"
 #include "native/tracking/tracker.h"
 
@@ -137,6 +138,13 @@ Napi::Value copy_folder(const Info& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value unwritten_pages(const Info& info) {
+  const std::string file = text(info[0], "file");
+  const auto pages = guarded(info.Env(), [&] { return plugpull::unwritten_pages(file); });
+  if (!pages) return info.Env().Null();
+  return Napi::Number::New(info.Env(), static_cast<double>(*pages));
+}
+
 Napi::Value reflink_available(const Info& info) {
   const std::string folder = text(info[0], "folder");
   return Napi::Boolean::New(info.Env(),
@@ -171,6 +179,7 @@ void define_process(Napi::Env env, Napi::Object exports) {
   add("killSelf", kill_self);
   add("compareFolders", compare_folders);
   add("copyFolder", copy_folder);
+  add("unwrittenPages", unwritten_pages);
   add("reflinkAvailable", reflink_available);
   add("trackersAvailable", trackers_available);
 }

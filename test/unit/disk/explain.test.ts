@@ -61,7 +61,34 @@ describe('names of places on a disk', () => {
           [1, [true, false]],
         ]),
       ).text,
-    ).to.match(/units 0 arrived/);
+    ).to.match(/^torn: 1 write, only part 0 of 2 of 8192 bytes from page 1 of heap.db/);
+  });
+
+  it('shows before it what the last flushes had made durable', () => {
+    const write = (id: number, acked: number) =>
+      ({ id, kind: 'write', offset: 413_696, length: 4096, acked, step: null }) as const;
+    const base = { ackedFirst: 0, ackedLast: 0, step: null, hasAck: false };
+    const earlier = [
+      { ...base, number: 1, pending: [write(1, 0), write(2, 0)] },
+      { ...base, number: 2, ackedLast: 1, pending: [write(2, 0), write(3, 1)] },
+    ];
+    const epoch = { ...base, number: 3, ackedFirst: 1, ackedLast: 1, pending: [write(3, 1)] };
+    const { text, timeline } = explainState(map, epoch, new Map([[0, null]]), earlier);
+    expect(text).to.match(
+      /^of what the disk was sent, nothing was lost; not yet flushed, but on disk: 1 write/,
+    );
+    expect(timeline.map(({ kind, fate }) => `${kind} ${fate ?? ''}`.trim())).to.deep.equal([
+      'write durable',
+      'flush',
+      'write durable',
+      'flush',
+      'ack',
+      'write kept',
+      'cut',
+    ]);
+    expect(explainState(map, { ...epoch, pending: [] }, new Map()).text).to.match(
+      /all of it had been flushed/,
+    );
   });
 
   it('reads a btrfs chunk tree', () => {

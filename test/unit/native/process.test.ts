@@ -1,6 +1,16 @@
 import { expect } from 'chai';
 import { execa } from 'execa';
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { native } from '../../../native/index.js';
@@ -102,6 +112,28 @@ describe('steps', () => {
     remove();
     expect(errorOf(() => native.armSteps(-1))).to.be.instanceOf(TypeError);
     expect(errorOf(() => native.killAfter(-1))).to.be.instanceOf(TypeError);
+  });
+});
+
+describe('the page cache', () => {
+  it('tells what of a file only memory has', () => {
+    const { dir, remove } = temporaryFolder();
+    try {
+      const file = path.join(dir, 'a');
+      writeFileSync(file, Buffer.alloc(3 * 4096, 1));
+      const unwritten = native.unwrittenPages(file);
+      const [major = 0, minor = 0] = os.release().split('.').map(Number);
+      if (major > 6 || (major === 6 && minor >= 5)) expect(unwritten).to.be.a('number');
+      // Unless the kernel was quicker.
+      if (unwritten !== null) expect(unwritten).to.be.within(0, 3);
+      const fd = openSync(file, 'r+');
+      fsyncSync(fd);
+      closeSync(fd);
+      if (unwritten !== null) expect(native.unwrittenPages(file)).to.equal(0);
+      expect(errorOf(() => native.unwrittenPages(path.join(dir, 'none')))).to.include({ code: 'ENOENT' });
+    } finally {
+      remove();
+    }
   });
 });
 
