@@ -18,6 +18,7 @@ import { runTrial, type TrialOutcome } from '../trial/trial.js';
 import { forWantOfSpace } from '../trial/room.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
 import { inParallel } from './parallel.js';
+import { ownTurns } from './turns.js';
 
 /** Random crashes that a control gets before it is given up. */
 const controlTrials = 300;
@@ -160,19 +161,23 @@ export class KillEngine implements Engine {
     firstIndex: number,
     budget: Budget,
   ): Generator<Item, void> {
-    const last = budget.trials === null ? Infinity : firstIndex + budget.trials;
-    let index = firstIndex;
-    for (const { ready, sweep } of inOrder([...prepared.values()])) {
-      if (index >= last) return;
+    const all = [...prepared.values()];
+    const sweeps = all.reduce((sum, ready) => sum + ready.sweep.plans.length, 0);
+    const turns = ownTurns(inOrder(all), {
+      firstIndex,
+      trials: budget.trials,
+      shard: context.shard,
+      done: context.done,
+      settled: ({ ready }) => this.settled(context, ready.target),
+      period: all.length * (firstRounds + 1) + sweeps,
+      stopping: () => context.stopping(),
+    });
+    for (const { index, turn } of turns) {
+      const { ready, sweep } = turn;
       const { target } = ready;
-      const mine = index % context.shard.of === context.shard.index - 1 && !context.done.has(index);
-      if (mine && !this.settled(context, target)) {
-        const seed = sweep === null ? trialSeed(context.seed, index) : ready.sweep.seed;
-        const options = { slowness: ready.slowness, creation: target.kind === 'backend' };
-        yield { index, target, seed, plan: sweep ?? drawKill(seed, options) };
-      }
-      index++;
-      if (context.stopping()) return;
+      const seed = sweep === null ? trialSeed(context.seed, index) : ready.sweep.seed;
+      const options = { slowness: ready.slowness, creation: target.kind === 'backend' };
+      yield { index, target, seed, plan: sweep ?? drawKill(seed, options) };
     }
   }
 

@@ -21,6 +21,7 @@ import type { Budget, CampaignContext, Engine } from './context.js';
 import { inParallel } from './parallel.js';
 import { keepPowerFinding } from './poweroff-finding.js';
 import { exploreLog } from './poweroff-log.js';
+import { ownTurns } from './turns.js';
 
 export interface PowerOffOptions {
   /** As given to --kernel and --fs. */
@@ -191,7 +192,7 @@ export class PowerOffEngine implements Engine {
     return next;
   }
 
-  /** The trials in their fixed order, all targets and settings in turn; every shard sees the same indices. */
+  /** The trials in their fixed order; every shard sees the same indices. */
   private *items(
     context: CampaignContext,
     firstIndex: number,
@@ -199,22 +200,16 @@ export class PowerOffEngine implements Engine {
     jobs: PowerOffJob[],
     modes: readonly ('kept' | 'volatile')[],
   ): Generator<Item, void> {
-    const { index: shard, of } = context.shard;
-    const last = trials === null ? Infinity : firstIndex + trials;
-    let index = firstIndex;
-    for (let round = 0, open = true; open; round++) {
-      open = false;
-      for (const job of jobs) {
-        for (const mode of modes) {
-          if (index >= last || context.stopping()) return;
-          if (job.target.expect === 'caught' && round >= controlTrials[mode]) continue;
-          open = true;
-          const mine = index % of === shard - 1 && !context.done.has(index);
-          if (mine && !this.settled(context, job, mode)) yield { index, job, mode };
-          index++;
-        }
-      }
-    }
+    const turns = ownTurns(inTurn(jobs, modes), {
+      firstIndex,
+      trials,
+      shard: context.shard,
+      done: context.done,
+      settled: ({ job, mode }) => this.settled(context, job, mode),
+      period: jobs.length * modes.length,
+      stopping: () => context.stopping(),
+    });
+    for (const { index, turn } of turns) yield { index, ...turn };
   }
 
   /** A control that has been caught has said all that it can; so has a target of which nothing can be measured. */
@@ -330,6 +325,23 @@ export class PowerOffEngine implements Engine {
           counts: { ...counts },
           ...coverage,
         });
+      }
+    }
+  }
+}
+
+/** All targets and settings in turn, for ever; controls for a time. */
+function* inTurn(
+  jobs: readonly PowerOffJob[],
+  modes: readonly ('kept' | 'volatile')[],
+): Generator<Omit<Item, 'index'>, void> {
+  for (let round = 0, open = true; open; round++) {
+    open = false;
+    for (const job of jobs) {
+      for (const mode of modes) {
+        if (job.target.expect === 'caught' && round >= controlTrials[mode]) continue;
+        open = true;
+        yield { job, mode };
       }
     }
   }
