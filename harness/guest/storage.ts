@@ -1,6 +1,7 @@
 /** File systems on the agent's block devices. */
 import { execa } from 'execa';
 import { mkdirSync } from 'node:fs';
+import { PlugpullError } from '../core/errors.js';
 import { makeFileSystem, parseFileSystem } from '../disk/file-systems.js';
 import { LineProcess, type MappedExtent } from '../disk/line-process.js';
 import { type Params, path, text, whole } from './params.js';
@@ -32,8 +33,10 @@ export class Storage {
       await hand.ask(`mount ${device} ${dir} ${fs.type} ${options}`);
       return { error: null };
     } catch (error) {
-      if (hand.pid === undefined) throw error;
-      return { error: (error as Error).message };
+      // That the process is gone which mounts says nothing about the file system; what it answers does.
+      if (!(error instanceof PlugpullError)) return { error: (error as Error).message };
+      this.hand = null;
+      throw error;
     }
   }
 

@@ -67,6 +67,20 @@ describe('the agent over a pipe', function () {
     return dir;
   }
 
+  it('takes the death of what mounts for none of the file system, and mounts again with another', async () => {
+    const mount = { device: '/dev/null', fs: 'ext4', dir: newFolder('mount') };
+    expect((await agent.call('mount', mount)).error).to.match(/mount/);
+    const hands = childrenOf(child.pid!).filter((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('plugpull-disk\0hand'),
+    );
+    expect(hands).to.have.length(1);
+    process.kill(hands[0]!, 'SIGKILL');
+    const lost = await refusal(agent.call('mount', mount));
+    expect(lost.kind).to.equal('refused');
+    expect(lost.message).to.match(/plugpull-disk hand ended \(SIGKILL\)/);
+    expect((await agent.call('mount', mount)).error).to.match(/mount/);
+  });
+
   it('says who it is, and warms up without leaving anything', async () => {
     const hello = await agent.hello();
     expect(hello).to.include({ node: process.version, pid: child.pid, uid: process.getuid!() });
