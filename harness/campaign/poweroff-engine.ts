@@ -17,6 +17,7 @@ import type { PowerOffMode, RecoverPlace } from '../poweroff/modes.js';
 import { drawCut, labelOf, orderJobs, whyNotThere, type PowerOffJob } from '../poweroff/order.js';
 import { runPowerTrial, type PowerTrial } from '../poweroff/trial.js';
 import { whyNoVm } from '../rigs/vm.js';
+import { forWantOfSpace, spaceNamed } from '../trial/room.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
 import { inParallel } from './parallel.js';
 import { keepPowerFinding } from './poweroff-finding.js';
@@ -70,7 +71,8 @@ interface Item {
 export class PowerOffEngine implements Engine {
   readonly fault = 'poweroff';
   readonly rig = 'vm';
-  private readonly guests = new Map<string, Guests>();
+  /** By kernel; or why there are none, which every trial with them then says. */
+  private readonly guests = new Map<string, Guests | Error>();
 
   /** Throws UsageError for a file system that there is not. */
   constructor(
@@ -86,14 +88,12 @@ export class PowerOffEngine implements Engine {
     diskProgram();
     try {
       // Building an image takes a minute once: the budget is for the trials.
-      for (const kernel of this.options.kernels) {
-        if (context.stopping()) return firstIndex;
-        await this.open(context, kernel);
-      }
-      const jobs = this.jobs(context, budget);
+      // One after the other, since images share what they are built from.
+      const there = await tryEach(context, this.options.kernels, 1, (kernel) => this.open(context, kernel));
+      if (context.stopping()) return firstIndex;
+      const jobs = await this.withDisks(context, this.jobs(context, budget, there));
       const withLog = this.options.modes.includes('log');
       const halved = withLog && this.options.modes.length > 1 ? 0.5 : 1;
-      await this.makeDisks(context, jobs);
       const started = performance.now();
       let next = firstIndex;
       const pairs = this.options.modes.filter((mode) => mode !== 'log');
@@ -115,40 +115,64 @@ export class PowerOffEngine implements Engine {
       }
       return next;
     } finally {
-      for (const guests of this.guests.values()) guests.close();
+      for (const guests of this.guests.values()) if (guests instanceof Guests) guests.close();
       this.guests.clear();
     }
   }
 
   private async open(context: CampaignContext, kernel: string): Promise<void> {
     const say = (text: string): void => context.emit({ type: 'note', level: 'info', text });
-    const guests = await Guests.open(kernel, context.scratchFolder, say);
-    this.guests.set(kernel, guests);
-    say(guests.facts);
+    try {
+      const guests = await Guests.open(kernel, context.scratchFolder, say);
+      this.guests.set(kernel, guests);
+      say(`guests of ${kernel}: ${guests.facts}`);
+    } catch (error) {
+      if (error instanceof UnavailableError || context.stopping()) throw error;
+      this.guests.set(kernel, error as Error);
+      context.emit({
+        type: 'note',
+        level: 'warning',
+        text: `no guests of ${kernel}: ${(error as Error).message}`,
+      });
+    }
   }
 
-  /** So that no trial waits for one. */
-  private async makeDisks(context: CampaignContext, jobs: PowerOffJob[]): Promise<void> {
-    const waiting = [...new Map(jobs.map((job) => [`${job.kernel} ${job.fs}`, job])).values()];
-    const slots = Array.from({ length: guestsAtOnce(context.jobs) }, (_, slot) => slot);
-    await inParallel(slots, async (_slot, _number, failed) => {
-      for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-        if (failed() || context.stopping()) return;
-        await this.guestsOf(job).baseDisk(job.fs);
+  /** Makes the disks that trials begin with, so that none waits for one. Gives the jobs that can have theirs. */
+  private async withDisks(context: CampaignContext, jobs: PowerOffJob[]): Promise<PowerOffJob[]> {
+    const nameOf = ({ kernel, fs }: PowerOffJob): string => `${fs} on ${kernel}`;
+    const each = new Map(jobs.map((job) => [nameOf(job), job]));
+    const names = [...each.keys()];
+    const there = await tryEach(context, names, guestsAtOnce(context.jobs), async (name) => {
+      const job = each.get(name);
+      if (job === undefined) return;
+      const { fs, kernel } = job;
+      const guests = this.guests.get(kernel);
+      if (!(guests instanceof Guests)) return;
+      try {
+        await guests.baseDisk(fs);
+      } catch (error) {
+        if (error instanceof UnavailableError || context.stopping()) throw error;
+        // Each trial tries again, and says why it cannot.
+        context.emit({
+          type: 'note',
+          level: 'warning',
+          text: `no disk with ${name}: ${(error as Error).message}`,
+        });
       }
     });
+    return jobs.filter((job) => there.includes(nameOf(job)));
   }
 
   private guestsOf({ kernel }: PowerOffJob): Guests {
     const guests = this.guests.get(kernel);
-    if (guests === undefined) throw new Error(`no guests of ${kernel}`);
-    return guests;
+    if (guests instanceof Guests) return guests;
+    throw guests ?? new Error(`no guests of ${kernel}`);
   }
 
   /** As many targets and settings as the time allows to be tried in earnest; the others are missed by name. */
-  private jobs(context: CampaignContext, budget: Budget): PowerOffJob[] {
+  private jobs(context: CampaignContext, budget: Budget, kernels: readonly string[]): PowerOffJob[] {
     const possible: PowerOffJob[] = [];
-    for (const job of orderJobs(this.targets, this.options.kernels, this.options.fileSystems)) {
+    for (const job of orderJobs(this.targets, kernels, this.options.fileSystems)) {
       const why = whyNotThere(job);
       if (why === null) possible.push(job);
       else skip(context, job, why.reason, why.remedy);
@@ -218,7 +242,8 @@ export class PowerOffEngine implements Engine {
     const violated = violationsIn(counts) > 0;
     if (job.target.expect === 'caught' && violated) return true;
     const nothing = counts['not-measured'] + counts['harness-broken'];
-    return nothing >= hopeless && counts.held === 0 && !violated;
+    const enough = this.guests.get(job.kernel) instanceof Guests ? hopeless : 1;
+    return nothing >= enough && counts.held === 0 && !violated;
   }
 
   private countsOf(context: CampaignContext, job: PowerOffJob, mode: PowerOffMode): Counts {
@@ -226,7 +251,6 @@ export class PowerOffEngine implements Engine {
   }
 
   private async trial(context: CampaignContext, { index, job, mode }: Item): Promise<void> {
-    const guests = this.guestsOf(job);
     const { target } = job;
     const seed = trialSeed(context.seed, index);
     const plan = drawCut(seed, target, workMillis);
@@ -240,26 +264,28 @@ export class PowerOffEngine implements Engine {
       fs,
       seed,
     } as const;
-    const folder = guests.trialFolder();
+    let folder: string | null = null;
     try {
-      const order = { target, seed, fs: parseFileSystem(job.fs), mode, plan, folder, unit: powerOffUnit };
-      const done = await runPowerTrial(guests, { ...order, stopping: () => context.stopping() });
-      if (done.note !== null) {
-        context.emit({ type: 'note', level: 'warning', text: `${target.id} on ${fs}: ${done.note}` });
+      let guests: Guests;
+      let trial: PowerTrial;
+      try {
+        guests = this.guestsOf(job);
+        folder = guests.trialFolder();
+        const order = { target, seed, fs: parseFileSystem(job.fs), mode, plan, folder, unit: powerOffUnit };
+        trial = await runPowerTrial(guests, order);
+      } catch (error) {
+        if (error instanceof UnavailableError) throw error;
+        if (!context.stopping()) context.emit({ ...event, plan, ...brokenBy(error, context.scratchFolder) });
+        return;
       }
-      context.emit({ ...event, ...outcomeOf(done) });
-      if (isViolation(done.judgement.verdict)) {
-        const found = { context, guests, job, mode, index, seed, folder, unit: powerOffUnit, trial: done };
-        await keepPowerFinding(found);
+      if (trial.note !== null) {
+        context.emit({ type: 'note', level: 'warning', text: `${target.id} on ${fs}: ${trial.note}` });
       }
-    } catch (error) {
-      if (context.stopping()) return;
-      if (error instanceof UnavailableError) throw error;
-      const millis = { run: 0, recover: 0, total: 0 };
-      const reason = (error as Error).message;
-      context.emit({ ...event, plan, verdict: 'harness-broken', reason, acked: -1, recovered: null, millis });
+      context.emit({ ...event, ...outcomeOf(trial) });
+      if (!isViolation(trial.judgement.verdict)) return;
+      await keepPowerFinding({ context, guests, job, mode, index, seed, folder, unit: powerOffUnit, trial });
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      if (folder !== null) rmSync(folder, { recursive: true, force: true });
     }
   }
 
@@ -284,7 +310,7 @@ export class PowerOffEngine implements Engine {
       const states = Math.min(share, this.options.states ?? Infinity);
       const explored = await exploreLog({
         context,
-        guests: this.guestsOf(job),
+        guests: () => this.guestsOf(job),
         job,
         index: firstIndex + number,
         seed: deriveSeed(context.seed, 'log', job.target.id, job.fs, job.kernel),
@@ -330,6 +356,41 @@ export class PowerOffEngine implements Engine {
   }
 }
 
+/**
+ * Does something for each of some names. What this machine lacks for one of them is missed by name, and the rest goes on; where it is
+ * lacking for all, that is the error. Gives those for which it is there.
+ */
+async function tryEach(
+  context: CampaignContext,
+  names: readonly string[],
+  atOnce: number,
+  make: (name: string) => Promise<void>,
+): Promise<string[]> {
+  const waiting = [...names];
+  const there: string[] = [];
+  const lacking: { name: string; error: UnavailableError }[] = [];
+  const slots = Array.from({ length: atOnce }, (_, slot) => slot);
+  await inParallel(slots, async (_slot, _number, failed) => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      if (failed() || context.stopping()) return;
+      try {
+        await make(name);
+        there.push(name);
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
+        lacking.push({ name, error });
+      }
+    }
+  });
+  const [first] = lacking;
+  if (first !== undefined && there.length === 0) throw first.error;
+  for (const { name, error } of lacking) {
+    const remedy = error.remedy === undefined ? {} : { remedy: error.remedy };
+    context.emit({ type: 'skipped', what: `power-off of guests: ${name}`, reason: error.message, ...remedy });
+  }
+  return names.filter((name) => there.includes(name));
+}
+
 /** All targets and settings in turn, for ever; controls for a time. */
 function* inTurn(
   jobs: readonly PowerOffJob[],
@@ -358,6 +419,13 @@ function outcomeOf({ judgement, acked, step, plan, millis }: PowerTrial) {
     ...(step === null ? {} : { step }),
     millis: { run: round(millis.run), recover: round(millis.recover), total: round(millis.total) },
   };
+}
+
+/** Why there was no trial. A full disk is no fault of ours. */
+function brokenBy(error: unknown, folder: string) {
+  const reason = spaceNamed(folder, (error as Error).message);
+  const verdict = forWantOfSpace(folder, reason) ? 'not-measured' : 'harness-broken';
+  return { verdict, reason, acked: -1, recovered: null, millis: { run: 0, recover: 0, total: 0 } } as const;
 }
 
 function skip(context: CampaignContext, job: PowerOffJob, reason: string, remedy: string): void {

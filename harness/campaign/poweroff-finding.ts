@@ -3,9 +3,11 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { version } from '../core/version.js';
 import { isViolation } from '../core/verdict.js';
+import { promiseOf } from '../core/target.js';
 import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import type { StateSource } from '../disk/state-source.js';
+import { judgeState } from '../disk/verdict.js';
 import { saveDisk } from '../poweroff/block-log.js';
 import { GuestSource } from '../poweroff/guest-source.js';
 import type { Guests } from '../poweroff/guests.js';
@@ -27,12 +29,24 @@ export interface FoundByTrial {
   trial: PowerTrial;
 }
 
-/** Of a volatile disk the smallest set of lost writes is looked for; of one that kept all there is none. */
+/**
+ * Of a volatile disk the smallest set of lost writes is looked for, unless somebody waits for the end; of one that kept all there is
+ * none, and none is looked for where only the files show what is wrong, which are compared in a trial alone. Rejects where no
+ * evidence can be written at all.
+ */
 export async function keepPowerFinding(found: FoundByTrial): Promise<void> {
-  const { cut } = found.trial;
-  if (cut !== null && found.trial.judgement.reason?.includes('not idempotent') !== true) {
+  const { context, job, mode, trial } = found;
+  const { cut } = trial;
+  const byState = cut !== null && judgeState(cut.acked, trial.checks, promiseOf(job.target));
+  if (cut === null || byState === false || !isViolation(byState.verdict) || context.stopping()) {
+    await wholeFinding(found);
+    return;
+  }
+  try {
     await minimizedFinding(found, cut);
-  } else {
+  } catch (error) {
+    const text = `${job.target.id} on ${labelOf(job, mode)}: a violation could not be minimized: ${(error as Error).message}`;
+    context.emit({ type: 'note', level: 'warning', text });
     await wholeFinding(found);
   }
 }

@@ -1,7 +1,9 @@
 /** Many power cuts of one run in a guest: its block log is explored as rig `disk` explores its recordings. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { Counts } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
+import type { Verdict } from '../core/verdict.js';
 import { createChecker } from '../disk/checker.js';
 import type { Explored } from '../disk/exploration.js';
 import { parseFileSystem } from '../disk/file-systems.js';
@@ -21,7 +23,8 @@ import { StateSearch } from './state-search.js';
 
 export interface LogOrder {
   context: CampaignContext;
-  guests: Guests;
+  /** Throws where there are none. */
+  guests: () => Guests;
   job: PowerOffJob;
   index: number;
   seed: number;
@@ -39,50 +42,80 @@ export interface LogOrder {
 
 /** Gives the number of states that were judged. */
 export async function exploreLog(order: LogOrder): Promise<number> {
-  const { context, guests, job, seed } = order;
+  const { context, job, seed } = order;
   const { target } = job;
   const label = labelOf(job, 'log');
+  const seen = new Seen();
+  const started = performance.now();
   const folder = mkdtempSync(path.join(context.scratchFolder, 'log-'));
   const warn = (text: string): void => {
     context.emit({ type: 'note', level: 'warning', text: `${target.id} on ${label}: ${text}` });
   };
   try {
     const fs = parseFileSystem(job.fs);
+    const guests = order.guests();
     const ran = await recordInGuest(guests, { target, seed, fs, commits: order.commits, folder });
     if (ran.recording.trouble !== null) {
       warn(ran.recording.trouble);
       tell(order, { ...nothing, counts: { 'not-measured': 1 } });
       return 0;
     }
-    const explored = await search(order, ran, folder, warn);
+    const explored = await search(order, guests, ran, folder, seen, warn);
     tell(order, explored);
     return explored.states;
   } catch (error) {
-    if (context.stopping()) return 0;
     if (error instanceof UnavailableError) {
       const { message: reason, remedy } = error;
       const what = `${target.id} under power-off on ${label}`;
       context.emit({ type: 'skipped', what, reason, ...(remedy === undefined ? {} : { remedy }) });
       return 0;
     }
-    warn((error as Error).message);
-    tell(order, { ...nothing, counts: { 'harness-broken': 1 } });
-    return 0;
+    // What was judged before it failed has been judged.
+    if (!context.stopping()) warn((error as Error).message);
+    const counts = context.stopping() ? seen.counts : { ...seen.counts, 'harness-broken': 1 };
+    tell(order, {
+      ...nothing,
+      counts,
+      states: seen.states,
+      checked: seen.states,
+      millis: performance.now() - started,
+    });
+    return seen.states;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/** What has come of an exploration so far. */
+class Seen {
+  readonly counts: Partial<Counts> = {};
+  states = 0;
+
+  add(verdict: Verdict): void {
+    this.counts[verdict] = (this.counts[verdict] ?? 0) + 1;
+    this.states++;
+  }
+}
+
 async function search(
   order: LogOrder,
+  guests: Guests,
   { recording, trace, console: said }: LoggedRun,
   folder: string,
+  seen: Seen,
   warn: (text: string) => void,
 ): Promise<Explored> {
-  const { context, job, index, seed, unit, recover, exhaustive } = order;
+  const { job, index, seed, unit, recover, exhaustive } = order;
   const { target } = job;
   // Not in the time of the exploration.
-  const sources = await openAll(order, recording, folder, warn);
+  const sources = await openAll(order, guests, recording, folder, warn);
+  const context: CampaignContext = {
+    ...order.context,
+    addFinding: (found) => {
+      seen.add(found.verdict);
+      return order.context.addFinding(found);
+    },
+  };
   const searching = new StateSearch({
     context,
     fault: 'poweroff',
@@ -101,6 +134,7 @@ async function search(
     kernelLog: (millis, source) => (source instanceof GuestSource ? source.kernelLog() : kernelLog(millis)),
     ...(recover === 'guest' ? { kernel: job.kernel } : {}),
     logs: { 'console-first': said },
+    onShown: ({ judgement }) => seen.add(judgement.verdict),
   });
   return searching.run(Math.max(order.deadline, performance.now() + order.leastMillis), order.states);
 }
@@ -108,6 +142,7 @@ async function search(
 /** Opened all at once, since each waits for its guest; where one fails none stays. */
 async function openAll(
   order: LogOrder,
+  guests: Guests,
   recording: Recording,
   folder: string,
   warn: (text: string) => void,
@@ -116,7 +151,7 @@ async function openAll(
     Array.from({ length: order.sources }, async (_, slot) => {
       const own = path.join(folder, `slot-${slot}`);
       mkdirSync(own);
-      return openSource(order, recording, own, warn);
+      return openSource(order, guests, recording, own, warn);
     }),
   );
   const sources = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -133,7 +168,8 @@ async function* given(sources: StateSource[]): AsyncGenerator<StateSource> {
 }
 
 async function openSource(
-  { guests, job, seed, unit, recover }: LogOrder,
+  { job, seed, unit, recover }: LogOrder,
+  guests: Guests,
   recording: Recording,
   folder: string,
   note: (text: string) => void,

@@ -6,7 +6,7 @@ import type { AgentClient } from '../guest/client.js';
 import { marksPort, type Marks } from '../guest/protocol.js';
 import type { SubjectRun } from '../subjects/subject.js';
 import { dataDevice } from '../vm/config.js';
-import type { VmError } from '../vm/error.js';
+import { VmError } from '../vm/error.js';
 import type { Vm } from '../vm/vm.js';
 import { bringTarget, mountData, mountFolder, targetFolder, type Guests } from './guests.js';
 
@@ -20,14 +20,11 @@ export interface Work {
   log: string | null;
   /** `step`: where the workload stands still at that step, or after `delayMicros` if it never comes there. */
   plan: CrashPlan;
-  stopping: () => boolean;
 }
 
 export interface FirstGuest {
   pid: number;
   bootId: string;
-  /** QEMU is gone: nothing of the guest runs any more. */
-  gone: boolean;
   /** What the marks on the port said, up to the last that was written before the cut. */
   marks: MarksSeen;
   /** Why there was nothing to crash. */
@@ -95,7 +92,7 @@ export class MarksSeen {
 const endless = 1_000_000;
 const portDevice = `/dev/virtio-ports/${marksPort}`;
 
-/** Rejects with a VmError where the guest cannot be had. */
+/** QEMU is gone when it resolves: nothing of the guest runs any more. Rejects where the guest cannot be had or this machine fails it. */
 export async function workUntilCut(guests: Guests, work: Work): Promise<FirstGuest> {
   const started = performance.now();
   const { disk, log, fs, target } = work;
@@ -125,15 +122,15 @@ export async function workUntilCut(guests: Guests, work: Work): Promise<FirstGue
     }
     if (vm.alive()) await (log === null ? vm.kill() : vm.stopAndQuit());
   } catch (error) {
-    if (!vm.alive()) trouble ??= { kind: 'guest', detail: (error as Error).message };
-    else throw error;
+    const why = await vm.explain(error);
+    if (!(why instanceof VmError) || !why.guestDied) throw why;
+    trouble ??= { kind: 'guest', detail: why.message };
   } finally {
-    if (vm.alive()) await vm.kill();
+    await vm.kill();
   }
   return {
     pid: vm.pid,
     bootId: vm.bootId,
-    gone: !vm.alive(),
     marks: seen,
     trouble,
     log: text,
@@ -175,7 +172,7 @@ interface EndedEarly {
   log: string;
 }
 
-/** Lets the workload run up to the moment of the cut. Gives why that never came; null: it has come. */
+/** Lets the workload run up to the moment of the cut. Gives why that never came; null: it has come. Rejects where the guest ends. */
 async function worked(
   vm: Vm,
   { target, seed, plan }: Work,
@@ -217,15 +214,12 @@ async function worked(
     }));
   // Cut off with the guest.
   run.catch(() => undefined);
-  const died = vm.ended.then((error): EndedEarly => ({ kind: 'guest', detail: whyDied(error), log: '' }));
+  const died = vm.ended.then((error) => Promise.reject(error ?? new Error('the guest was ended')));
+  died.catch(() => undefined);
   const halted = seen.halted.then(() => null);
   try {
     return await Promise.race([moment, late, halted, run, died]);
   } finally {
     clearTimeout(timer);
   }
-}
-
-export function whyDied(error: VmError | null): string {
-  return error?.message ?? 'the guest was ended';
 }

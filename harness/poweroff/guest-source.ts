@@ -9,7 +9,7 @@ import { extraDevices } from '../vm/config.js';
 import type { Vm } from '../vm/vm.js';
 import { makeStateImage, saveDisk } from './block-log.js';
 import { bringTarget, type Guests } from './guests.js';
-import { deathOf, failed, ranOutOfTime } from './second-guest.js';
+import { deathOf, failed, ranOutOfTime, rejectFor } from './second-guest.js';
 
 const presentFolder = '/run/plugpull/present';
 const askMillis = 60_000;
@@ -46,10 +46,15 @@ export class GuestSource implements StateSource {
 
   static async open(options: GuestSourceOptions): Promise<GuestSource> {
     const source = new GuestSource(options);
-    const vm = await source.guest();
-    const { watched } = await vm.agent.call('seen', {}, { timeoutMillis: askMillis });
-    if (watched) source.reads = source.watch();
-    return source;
+    try {
+      const vm = await source.guest();
+      const { watched } = await vm.agent.call('seen', {}, { timeoutMillis: askMillis });
+      if (watched) source.reads = source.watch();
+      return source;
+    } catch (error) {
+      await source.end();
+      throw error;
+    }
   }
 
   async digests(epoch: number, choices: readonly string[]): Promise<string[]> {
@@ -83,6 +88,7 @@ export class GuestSource implements StateSource {
     const each = checkMillis + (target.kind === 'command' ? target.limits.timeMs : 0);
     const attempt = async (): Promise<SubjectCheck[] | string> => {
       const vm = await this.guest();
+      const hostTrouble = vm.watchHost();
       try {
         const params = { epoch, choices, acked, times };
         const checks = await vm.agent.call('try', params, { timeoutMillis: askMillis + times * each });
@@ -91,11 +97,11 @@ export class GuestSource implements StateSource {
           await this.note(vm);
           return checks;
         }
+        await rejectFor(hostTrouble);
         await this.end();
         return late.reason;
       } catch (error) {
-        const death = await deathOf(vm, error);
-        if (death === null) throw error;
+        const death = await deathOf(vm, error, hostTrouble);
         this.lastLog = vm.console();
         await this.end();
         return death;
@@ -185,8 +191,9 @@ export class GuestSource implements StateSource {
       for (const set of this.learnt) await agent.call('learn', set, { timeoutMillis: askMillis });
       return vm;
     } catch (error) {
+      const why = await vm.explain(error);
       await vm.kill();
-      throw error;
+      throw why;
     }
   }
 }

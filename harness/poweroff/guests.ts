@@ -2,14 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { open, truncate } from 'node:fs/promises';
 import path from 'node:path';
-import { PlugpullError } from '../core/errors.js';
-import { exitCodes } from '../core/exit-codes.js';
+import { UnavailableError } from '../core/errors.js';
 import type { CommandTarget, Target } from '../core/target.js';
 import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import type { MappedExtent } from '../disk/line-process.js';
 import { dataFolder, type Recording } from '../disk/recording.js';
 import type { AgentClient } from '../guest/client.js';
-import { buildImage, findImage, type VmImage } from '../images/image.js';
+import { BrokenImageError, buildImage, findImage, type VmImage } from '../images/image.js';
 import { dataDevice, marksOffset } from '../vm/config.js';
 import { ensureTemplate, type Template } from '../vm/template.js';
 import { Vm, type RestoreOptions } from '../vm/vm.js';
@@ -24,6 +23,7 @@ const inputFile = '/run/plugpull/input';
 
 export class Guests {
   private readonly bases = new Map<string, Promise<string>>();
+  private made = 0;
 
   private constructor(
     /** As of --kernel. */
@@ -34,11 +34,15 @@ export class Guests {
   ) {}
 
   /**
-   * Finds the image of this kernel or builds it, and boots it once if that was not done before.
+   * Finds the image of this kernel or builds it, also where it is broken, and boots it once if that was not done before.
    * @param folder an existing folder for disks
    */
   static async open(kernel: string, folder: string, progress: (text: string) => void): Promise<Guests> {
-    const image = (await findImage(kernel)) ?? (await buildImage(kernel, progress));
+    const found = await findImage(kernel).catch((error: unknown) => {
+      if (error instanceof BrokenImageError) return null; // it is built again, which says so
+      throw error;
+    });
+    const image = found ?? (await buildImage(kernel, progress));
     const template = await ensureTemplate(image, {}, progress);
     return new Guests(kernel, image, template, mkdtempSync(path.join(folder, 'guests-')));
   }
@@ -51,7 +55,7 @@ export class Guests {
       .join(', ');
     const { release, package: pkg, version } = manifest.kernel;
     const { qemu, config } = this.template;
-    return `guests of ${this.kernel}: Linux ${release} (${pkg} ${version}), ${tools}; QEMU ${qemu.version}, ${config.accel}`;
+    return `Linux ${release} (${pkg} ${version}), ${tools}; QEMU ${qemu.version}, ${config.accel}`;
   }
 
   get marksAt(): number {
@@ -64,6 +68,18 @@ export class Guests {
 
   async restore(disks: RestoreOptions): Promise<Vm> {
     return Vm.restore(this.template, disks);
+  }
+
+  /** A guest for as long as `body` works with it. Rejects with what stands behind a failure, as far as the guest shows it. */
+  async withGuest<T>(disks: RestoreOptions, body: (vm: Vm) => Promise<T>): Promise<T> {
+    const vm = await this.restore(disks);
+    try {
+      return await body(vm);
+    } catch (error) {
+      throw await vm.explain(error);
+    } finally {
+      await vm.kill();
+    }
   }
 
   /** A disk with nothing on it. */
@@ -79,24 +95,23 @@ export class Guests {
     if (base === undefined) {
       base = this.makeBase(parseFileSystem(fsName));
       this.bases.set(fsName, base);
+      // Whoever asks next tries again.
+      base.catch(() => this.bases.delete(fsName));
     }
     return base;
   }
 
   private async makeBase(fs: FileSystem): Promise<string> {
-    const disk = path.join(this.folder, `base-${this.bases.size}`);
+    const disk = path.join(this.folder, `base-${++this.made}`);
     await this.emptyDisk(disk);
-    const vm = await this.restore({ disk });
-    try {
+    await this.withGuest({ disk }, async (vm) => {
       const { agent } = vm;
       await agent.call('makeFs', { device: dataDevice, fs: fs.name, bytes: fs.bytes });
       await mountData(agent, fs);
       await agent.call('makeFolder', { path: targetFolder });
       await agent.call('unmount', { dir: mountFolder });
       await vm.stopAndQuit();
-    } finally {
-      if (vm.alive()) await vm.kill();
-    }
+    });
     return disk;
   }
 
@@ -116,13 +131,12 @@ export class Guests {
   async mapDisk(fs: FileSystem, disk: string, folder: string): Promise<MappedExtent[]> {
     const copy = path.join(folder, 'mapped');
     await copyDisk(disk, copy);
-    const vm = await this.restore({ disk: copy });
     try {
-      const { agent } = vm;
-      const { error } = await agent.call('mount', { device: dataDevice, fs: fs.name, dir: mountFolder });
-      return error === null ? await mapFiles(agent) : [];
+      return await this.withGuest({ disk: copy }, async ({ agent }) => {
+        const { error } = await agent.call('mount', { device: dataDevice, fs: fs.name, dir: mountFolder });
+        return error === null ? await mapFiles(agent) : [];
+      });
     } finally {
-      await vm.kill();
       rmSync(copy);
     }
   }
@@ -138,13 +152,13 @@ export async function mapFiles(agent: AgentClient): Promise<MappedExtent[]> {
   return (await agent.call('map', { dir: mountFolder })).extents;
 }
 
-/** Mounts the data disk, which must work. */
+/** Mounts the data disk with its fresh file system. Throws UnavailableError where the guest's kernel does not do that. */
 export async function mountData(agent: AgentClient, fs: FileSystem): Promise<void> {
   const { error } = await agent.call('mount', { device: dataDevice, fs: fs.name, dir: mountFolder });
   if (error === null) return;
-  throw new PlugpullError(
-    `a fresh ${fs.name} cannot be mounted in the guest: ${error}`,
-    exitCodes.ownFailure,
+  throw new UnavailableError(
+    `the guest's kernel does not mount a fresh ${fs.name}: ${error}`,
+    'leave that file system out of --fs, or name another kernel',
   );
 }
 

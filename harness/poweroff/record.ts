@@ -39,20 +39,17 @@ export async function recordInGuest(guests: Guests, order: RunOrder): Promise<Lo
   const log = path.join(folder, 'log');
   const file = path.join(folder, 'trace');
   await copyDisk(whole, disk);
-  const vm = await guests.restore({ disk, log });
   const maps: Recording['maps'] = [];
-  let ran: Pick<Recording, 'acked' | 'log' | 'trouble'>;
-  try {
-    ran = await runAll(guests, vm, order, maps);
+  const { ran, console } = await guests.withGuest({ disk, log }, async (vm) => {
+    const ran = await runAll(guests, vm, order, maps);
     await vm.stopAndQuit();
-  } finally {
-    if (vm.alive()) await vm.kill();
-  }
+    return { ran, console: vm.console() };
+  });
   await traceOfLog(log, file, guests.parts(fs));
   const trace = await readTraceIndex(file);
   const millis = performance.now() - started;
   const recording = { fs, base: whole, trace: file, maps, ...ran, millis };
-  return { recording: await guests.shortBase(recording, folder), trace, console: vm.console() };
+  return { recording: await guests.shortBase(recording, folder), trace, console };
 }
 
 async function runAll(

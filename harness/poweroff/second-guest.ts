@@ -2,7 +2,6 @@
 import type { Target } from '../core/target.js';
 import type { FileSystem } from '../disk/file-systems.js';
 import { unmountable } from '../disk/state-source.js';
-import { AgentError } from '../guest/client.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import { dataDevice } from '../vm/config.js';
 import { VmError } from '../vm/error.js';
@@ -47,18 +46,18 @@ export async function recoverInGuest(guests: Guests, what: ToRecover): Promise<R
     kernelLog: '',
     console: '',
   };
+  const hostTrouble = vm.watchHost();
   try {
     await check(vm, what, recovered);
     recovered.died = recovered.checks.some(ranOutOfTime);
+    if (recovered.died) await rejectFor(hostTrouble);
     if (recovered.checks.some(({ outcome }) => outcome !== 'consistent')) {
       const { text } = await vm.agent.call('kernelLog', {}, { timeoutMillis: askMillis });
       recovered.kernelLog = text;
     }
   } catch (error) {
-    const death = await deathOf(vm, error);
-    if (death === null) throw error;
+    recovered.checks.push(failed(await deathOf(vm, error, hostTrouble)));
     recovered.died = true;
-    recovered.checks.push(failed(death));
   } finally {
     await vm.kill();
     recovered.console = vm.console();
@@ -90,14 +89,23 @@ async function check(vm: Vm, what: ToRecover, into: Recovered): Promise<void> {
   into.difference = difference;
 }
 
-/** How the guest died or hung, in words; null: it did not, the error is another. */
-export async function deathOf(vm: Vm, error: unknown): Promise<string | null> {
-  if (error instanceof AgentError && error.kind === 'timeout') {
-    return `the guest hung during recovery: ${error.message}`;
-  }
-  if (!(error instanceof VmError) && !(error instanceof AgentError && error.kind === 'closed')) return null;
-  const ended = vm.alive() ? null : await vm.ended;
-  return `the guest died during recovery: ${(ended ?? (error as Error)).message}`;
+/** How the guest died or hung, in words. Rejects where it did neither, or where this machine is to blame. */
+export async function deathOf(
+  vm: Vm,
+  error: unknown,
+  hostTrouble: () => Promise<VmError | null>,
+): Promise<string> {
+  const why = await vm.explain(error);
+  // A guest that ends without a panic was ended by our own programs in it.
+  if (!(why instanceof VmError) || !why.guestDied || why.kind === 'gone') throw why;
+  if (why.kind === 'hung') await rejectFor(hostTrouble);
+  return `the guest ${why.kind === 'hung' ? 'hung' : 'died'} during recovery: ${why.what}`;
+}
+
+/** Being late is no verdict where this machine was. */
+export async function rejectFor(hostTrouble: () => Promise<VmError | null>): Promise<void> {
+  const trouble = await hostTrouble();
+  if (trouble !== null) throw trouble;
 }
 
 /** An emulated guest on a busy machine is slow at times: once is no verdict yet. */

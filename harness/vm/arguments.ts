@@ -126,8 +126,10 @@ function dataDisk({ data, log }: Disks): string[] {
 }
 
 function disk(id: string): string[] {
-  // Says that it has a write cache, whatever the file behind it: else the guest sends no flushes.
-  return ['-device', `virtio-blk-pci,drive=${id},serial=plugpull-${id},write-cache=on`];
+  // Says that it has a write cache, whatever the file behind it: else the guest sends no flushes. Where this machine fails to
+  // read or write the file, the guest is stopped and we are told: it must not take that for an error of its own disk.
+  const errors = 'rerror=stop,werror=stop';
+  return ['-device', `virtio-blk-pci,drive=${id},serial=plugpull-${id},write-cache=on,${errors}`];
 }
 
 function network(sshPort: number | undefined): string[] {

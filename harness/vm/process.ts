@@ -7,7 +7,8 @@ import type { Duplex } from 'node:stream';
 import { Tail } from '../subjects/tail.js';
 import { descriptors } from './arguments.js';
 import { VmError } from './error.js';
-import { QmpClient, QmpError } from './qmp.js';
+import { watchProcessor } from './processor-wait.js';
+import { QmpClient, QmpError, type QmpEvent } from './qmp.js';
 
 export interface QemuProgram {
   program: string;
@@ -19,6 +20,8 @@ const consoleBytes = 64 * 1024;
 const stderrBytes = 16 * 1024;
 /** QEMU answers to QMP this long after its start at most, also on a busy machine. */
 const startMillis = 30_000;
+/** QEMU says how its guest is after this long at most. */
+const statusMillis = 10_000;
 /** A killed process is gone after this long, unless the kernel holds it. */
 const goneMillis = 30_000;
 
@@ -39,6 +42,8 @@ export class QemuProcess {
   private monitor: QmpClient | null = null;
   private ending = false;
   private gone = false;
+  /** Why we ended it: this machine failed it. */
+  private failed: VmError | null = null;
 
   private constructor(child: ChildProcess) {
     this.pid = child.pid ?? 0;
@@ -55,7 +60,7 @@ export class QemuProcess {
       });
       child.on('close', (code, signal) => {
         this.gone = true;
-        resolve(this.ending ? null : this.whyEnded(code, signal));
+        resolve(this.failed ?? (this.ending ? null : this.whyEnded(code, signal)));
       });
     });
   }
@@ -80,6 +85,7 @@ export class QemuProcess {
         open,
         started.ended.then((error) => Promise.reject(error ?? new Error('it was ended'))),
       ]);
+      started.monitor.on((event) => started.hear(event));
       return started;
     } catch (error) {
       const why = await started.explain('start', error);
@@ -134,16 +140,35 @@ export class QemuProcess {
     return this.error(hung ? 'hung' : kind, (error as Error).message);
   }
 
+  /**
+   * Watches this machine from now on. What it gives says whether a guest that is late was kept waiting by it: QEMU does not
+   * answer either, or had hardly a processor to run on. Null: it was not.
+   */
+  watchHost(): () => Promise<VmError | null> {
+    const processor = watchProcessor(this.pid);
+    return async () => {
+      if (this.failed !== null || this.gone) return this.failed;
+      const { starved, share } = processor();
+      if (starved) {
+        const part = Math.round(share * 100);
+        return this.error(
+          'host',
+          `this machine is too busy: QEMU waited for a processor for ${part} % of the time`,
+        );
+      }
+      try {
+        await this.qmp.execute('query-status', undefined, { timeoutMillis: statusMillis });
+        return null;
+      } catch (error) {
+        return this.error('host', `QEMU itself does not answer: ${(error as Error).message}`);
+      }
+    };
+  }
+
   /** SIGKILL to the process group. Resolves when it is gone and all it said was read. */
   async kill(): Promise<void> {
     this.ending = true;
-    if (!this.gone && this.pid > 0) {
-      try {
-        process.kill(-this.pid, 'SIGKILL');
-      } catch {
-        // It is gone already.
-      }
-    }
+    this.signal();
     await this.waitUntilGone();
   }
 
@@ -156,7 +181,25 @@ export class QemuProcess {
       if ((await within(this.ended, goneMillis)) === timedOut) throw this.error('hung', 'QEMU did not end');
     } catch (error) {
       await this.kill();
-      throw await this.explain('gone', error);
+      throw await this.explain('host', error);
+    }
+  }
+
+  /** A disk that this machine fails to read or write has stopped the guest, which would wait for ever. */
+  private hear({ event, data }: QmpEvent): void {
+    if (event !== 'BLOCK_IO_ERROR' || data.action !== 'stop' || this.failed !== null) return;
+    const why = typeof data.reason === 'string' ? data.reason : 'an error';
+    const what = data.operation === 'read' ? 'read' : 'written';
+    this.failed = this.error('host', `a disk of the guest cannot be ${what} on this machine: ${why}`);
+    this.signal();
+  }
+
+  private signal(): void {
+    if (this.gone || this.pid === 0) return;
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch {
+      // It is gone already.
     }
   }
 
@@ -180,7 +223,7 @@ export class QemuProcess {
       return this.error('gone', `the guest powered itself off${last === undefined ? '' : `: ${last}`}`);
     }
     const said = this.stderr().trim().split('\n').slice(-3).join('; ');
-    return this.error('gone', `QEMU ended by itself (${how})${said === '' ? '' : `: ${said}`}`);
+    return this.error('host', `QEMU ended by itself (${how})${said === '' ? '' : `: ${said}`}`);
   }
 }
 

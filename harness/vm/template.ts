@@ -180,30 +180,30 @@ async function createEmpty(process: QemuProcess, file: string, bytes: number): P
       ({ data }) => data.id === id && data.status === 'concluded',
     );
     done.catch(() => undefined);
-    await process.tell('gone', 'blockdev-create', { 'job-id': id, options });
+    await process.tell('host', 'blockdev-create', { 'job-id': id, options });
     await done;
-    const jobs = (await process.tell('gone', 'query-jobs')) as { id: string; error?: string }[];
+    const jobs = (await process.tell('host', 'query-jobs')) as { id: string; error?: string }[];
     const error = jobs.find((job) => job.id === id)?.error;
-    if (error !== undefined) throw process.error('gone', `${file}: ${error}`);
-    await process.tell('gone', 'job-dismiss', { id });
+    if (error !== undefined) throw process.error('host', `${file}: ${error}`);
+    await process.tell('host', 'job-dismiss', { id });
   };
   await run('file', { driver: 'file', filename: file, size: 0 });
-  await process.tell('gone', 'blockdev-add', { driver: 'file', filename: file, 'node-name': 'empty' });
+  await process.tell('host', 'blockdev-add', { driver: 'file', filename: file, 'node-name': 'empty' });
   await run('image', { driver: 'qcow2', file: 'empty', size: bytes });
-  await process.tell('gone', 'blockdev-del', { 'node-name': 'empty' });
+  await process.tell('host', 'blockdev-del', { 'node-name': 'empty' });
 }
 
 async function save(process: QemuProcess, file: string): Promise<void> {
   const capabilities = ['x-ignore-shared', 'events'].map((capability) => ({ capability, state: true }));
-  await process.tell('gone', 'stop');
-  await process.tell('gone', 'migrate-set-capabilities', { capabilities });
+  await process.tell('host', 'stop');
+  await process.tell('host', 'migrate-set-capabilities', { capabilities });
   const saved = process.qmp.waitFor(
     'MIGRATION',
     ({ data }) => data.status === 'completed' || data.status === 'failed',
     { timeoutMillis: saveMillis },
   );
   saved.catch(() => undefined);
-  await process.tell('gone', 'migrate', { uri: `exec:cat > '${file.replaceAll("'", "'\\''")}'` });
+  await process.tell('host', 'migrate', { uri: `exec:cat > '${file.replaceAll("'", "'\\''")}'` });
   const { data } = await saved;
-  if (data.status !== 'completed') throw process.error('gone', 'QEMU could not keep the state of the guest');
+  if (data.status !== 'completed') throw process.error('host', 'QEMU could not keep the state of the guest');
 }

@@ -130,10 +130,15 @@ export class Vm {
     this.agent.close();
   }
 
+  /** See QemuProcess.watchHost. */
+  watchHost(): () => Promise<VmError | null> {
+    return this.process.watchHost();
+  }
+
   /** What stands behind a failed call of the agent: the machine's end, its kernel's panic, or a guest that hangs. */
   async explain(error: unknown): Promise<Error> {
     if (!(error instanceof AgentError) || error.kind === 'refused') return error as Error;
-    return this.process.explain('hung', error);
+    return this.process.explain(error.kind === 'timeout' ? 'hung' : 'host', error);
   }
 
   /** Does what must be done before anybody may have the machine; without success it is gone. */
@@ -141,7 +146,7 @@ export class Vm {
     try {
       await Promise.race([
         body(),
-        this.ended.then((error) => Promise.reject(error ?? this.process.error('gone', 'it was ended'))),
+        this.ended.then((error) => Promise.reject(error ?? this.process.error('host', 'it was ended'))),
       ]);
       return this;
     } catch (error) {
@@ -155,13 +160,13 @@ export class Vm {
     const why = await this.explain(error);
     if (why instanceof VmError && why.kind !== 'hung') {
       // QEMU ends where it cannot make sense of a state.
-      return kind === 'restore' && why.kind === 'gone' ? this.process.error(kind, why.message) : why;
+      return kind === 'restore' && why.kind === 'host' ? this.process.error(kind, why.what) : why;
     }
     if (error instanceof AgentError && error.kind === 'timeout') {
       const what = kind === 'boot' ? 'did not boot to its agent' : 'gave no sign of life after its restore';
       return this.process.error(kind === 'boot' ? 'boot' : 'hung', `the guest ${what} in ${millis / 1000} s`);
     }
-    return this.process.error(kind, why.message);
+    return this.process.error(kind, why instanceof VmError ? why.what : why.message);
   }
 
   private async load(timeoutMillis: number): Promise<void> {
@@ -189,7 +194,7 @@ function openState(template: Template): number {
   try {
     return openSync(file, 'r');
   } catch (error) {
-    throw new VmError('restore', `the template cannot be read: ${(error as Error).message}`, '');
+    throw new VmError('restore', `the template cannot be read: ${(error as Error).message}`);
   }
 }
 

@@ -81,7 +81,7 @@ describe('guests that lose their power', function () {
   ): Promise<PowerTrial> {
     if (guests === undefined) throw new Error('no guests');
     const folder = guests.trialFolder();
-    const more = { seed: 7, fs: parseFileSystem(fs), folder, unit: 4096, stopping: () => false };
+    const more = { seed: 7, fs: parseFileSystem(fs), folder, unit: 4096 };
     return runPowerTrial(guests, { ...more, ...order });
   }
 

@@ -92,9 +92,9 @@ describe('QEMU processes', function () {
     globalThis.process.kill(pid, 'SIGSEGV');
     const why = await process.ended;
     expect(why).to.be.instanceOf(VmError);
-    expect(why).to.include({ kind: 'gone' });
+    expect(why).to.include({ kind: 'host', guestDied: false });
     expect(why!.message).to.contain('SIGSEGV');
-    expect((await failure(process.tell('gone', 'stop'))).message).to.contain('SIGSEGV');
+    expect((await failure(process.tell('hung', 'stop'))).message).to.contain('SIGSEGV');
 
     const other = await started();
     await other.kill();

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { readFileSync, writeFileSync, cpSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CommandTarget } from '../../../harness/core/target.js';
 import { AgentError } from '../../../harness/guest/client.js';
@@ -232,7 +233,8 @@ describe('guests that are restored', function () {
     expect(lost).to.be.instanceOf(AgentError);
     const panic = await panics.explain(lost);
     expect(panic).to.be.instanceOf(VmError);
-    expect(panic).to.include({ kind: 'panic' });
+    expect(panic).to.include({ kind: 'panic', guestDied: true });
+    expect(panic.message).to.match(/panicked: .*; the end of its console: .*---\[ end Kernel panic/);
     expect(panics.console()).to.contain('sysrq triggered crash');
 
     await hangs.process.qmp.execute('stop');
@@ -241,7 +243,27 @@ describe('guests that are restored', function () {
 
     process.kill(dies.pid, 'SIGKILL');
     const cut = await failure(dies.agent.call('hello', {}));
-    expect(await dies.explain(cut)).to.include({ kind: 'gone' });
+    expect(await dies.explain(cut)).to.include({ kind: 'host', guestDied: false });
+  });
+
+  it('end where this machine cannot write what they write, and say so', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const small = path.join(folder(), 'small-disk');
+    mkdirSync(small);
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4M', 'tmpfs', small]).status).to.equal(0);
+    try {
+      const disk = makeDisk(path.join(small, 'disk'), template.config.diskBytes);
+      const vm = await restored({ disk });
+      const lost = await failure(
+        vm.agent.call('makeFs', { device: dataDevice, fs: 'btrfs', bytes: 300 * mib }),
+      );
+      const why = await vm.explain(lost);
+      expect(why).to.include({ kind: 'host', guestDied: false });
+      expect(why.message).to.match(/cannot be written on this machine: .*space/i);
+      await vm.kill();
+    } finally {
+      spawnSync('umount', [small]);
+    }
   });
 
   it('are refused where the template is damaged, or a disk has another size', async () => {
