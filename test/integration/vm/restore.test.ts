@@ -234,7 +234,7 @@ describe('guests that are restored', function () {
     const panic = await panics.explain(lost);
     expect(panic).to.be.instanceOf(VmError);
     expect(panic).to.include({ kind: 'panic', guestDied: true });
-    expect(panic.message).to.match(/panicked: .*; the end of its console: .*---\[ end Kernel panic/);
+    expect(panic.message).to.match(/panicked: Kernel panic .*; the end of its console: ./);
     expect(panics.console()).to.contain('sysrq triggered crash');
 
     await hangs.process.qmp.execute('stop');
@@ -250,7 +250,7 @@ describe('guests that are restored', function () {
     if (process.getuid?.() !== 0) this.skip();
     const small = path.join(folder(), 'small-disk');
     mkdirSync(small);
-    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4M', 'tmpfs', small]).status).to.equal(0);
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', small]).status).to.equal(0);
     try {
       const disk = makeDisk(path.join(small, 'disk'), template.config.diskBytes);
       const vm = await restored({ disk });
@@ -262,7 +262,7 @@ describe('guests that are restored', function () {
       expect(why.message).to.match(/cannot be written on this machine: .*space/i);
       await vm.kill();
     } finally {
-      spawnSync('umount', [small]);
+      spawnSync('umount', ['--lazy', small]);
     }
   });
 
