@@ -34,8 +34,11 @@ make() {
 on() {
   folder=$1
   . "$folder/machine"
+  # The QEMU that the image brought along: the system's may not run its kernel.
+  qemu=$image/qemu/qemu-system-x86_64
+  [ -x "$qemu" ] || qemu=qemu-system-x86_64
   raw() { echo "driver=raw,node-name=$1,read-only=$3,file.driver=file,file.filename=$2,file.locking=off"; }
-  qemu-system-x86_64 -name plugpull-machine -nodefaults -no-user-config -display none -daemonize \
+  "$qemu" -name plugpull-machine -nodefaults -no-user-config -display none -daemonize \
     -pidfile "$folder/pid" -M q35 -accel "${ACCEL:-tcg,tb-size=96}" -cpu max -m 768M -smp 1 \
     -kernel "$image/vmlinuz" -initrd "$image/initrd" \
     -append 'console=ttyS0 quiet panic=-1 plugpull.ssh=1 plugpull.payload=none' \
@@ -50,6 +53,8 @@ on() {
 
 off() {
   pid=$(cat "$1/pid" 2>/dev/null) || return 0
+  # After a reboot of this host the number can be that of another process.
+  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qx plugpull-machine || { rm -f "$1/pid"; return 0; }
   kill -KILL "$pid" 2>/dev/null || true
   while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
   rm -f "$1/pid"

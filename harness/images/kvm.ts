@@ -1,7 +1,7 @@
 /** Does KVM really run guests here? That the device can be opened does not say so. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { findTool } from './tools.js';
+import { findTool, runTool } from './tools.js';
 import { systemQemu } from './qemu-version.js';
 
 export interface KvmState {
@@ -35,12 +35,18 @@ function probe(): KvmState {
   }
   const program = findTool(systemQemu);
   if (program === null) return { works: false, reason: `${systemQemu} is not installed` };
-  const { status, stderr, error } = spawnSync(program, [...machine(64), '-S', '-qmp', 'stdio'], {
-    input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
-    encoding: 'utf8',
-    timeout: startMillis,
-    killSignal: 'SIGKILL',
-  });
+  // It must not outlive us, should it hang.
+  const guarded = ['--pdeathsig', 'KILL', program];
+  const { status, stderr, error } = spawnSync(
+    'setpriv',
+    [...guarded, ...machine(64), '-S', '-qmp', 'stdio'],
+    {
+      input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
+      encoding: 'utf8',
+      timeout: startMillis,
+      killSignal: 'SIGKILL',
+    },
+  );
   if (status === 0) return { works: true, reason: 'QEMU starts machines with it' };
   if (error !== undefined && 'code' in error && error.code === 'ETIMEDOUT') {
     return { works: false, reason: 'QEMU hangs with it' };
@@ -52,26 +58,21 @@ function probe(): KvmState {
 /** Boots a kernel with KVM as far as the initrd's first line: some hosts start machines that run no guest. */
 export async function kvmBoots(program: string, kernel: string, initrd: string): Promise<boolean> {
   if (!kvmState().works) return false;
-  const child = spawn(
-    program,
-    [
-      ...machine(256),
-      '-no-reboot',
-      ...['-serial', 'stdio', '-kernel', kernel, '-initrd', initrd],
-      ...['-append', 'console=ttyS0 quiet panic=-1 plugpull.probe=1'],
-    ],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  let said = '';
-  const timer = setTimeout(() => child.kill('SIGKILL'), bootMillis);
-  const stop = () => child.kill('SIGKILL');
-  process.once('exit', stop);
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4096)));
-  await new Promise<void>((resolve) => {
-    child.on('error', () => resolve());
-    child.on('close', () => resolve());
-  });
-  clearTimeout(timer);
-  process.off('exit', stop);
-  return said.includes('plugpull: kernel ');
+  return boots([program, ...machine(256)], kernel, initrd);
+}
+
+/** Does this machine boot the kernel as far as the initrd's first line? @param machine program and arguments */
+export async function boots(
+  machine: readonly string[],
+  kernel: string,
+  initrd: string,
+  millis = bootMillis,
+): Promise<boolean> {
+  const what = ['-no-reboot', '-serial', 'stdio', '-kernel', kernel, '-initrd', initrd];
+  const words = ['-append', 'console=ttyS0 quiet panic=-1 plugpull.probe=1'];
+  try {
+    return (await runTool([...machine, ...what, ...words], { millis })).includes('plugpull: kernel ');
+  } catch {
+    return false; // it failed, or took too long
+  }
 }

@@ -7,20 +7,23 @@ import path from 'node:path';
 import { PlugpullError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { AptBox, type Mirrors } from './apt.js';
-import { kvmState } from './kvm.js';
+import { kvmBoots } from './kvm.js';
 import type { ImageManifest } from './manifest.js';
 import { emulates, installedQemu, qemuRule, qemuVersion, systemQemu } from './qemu-version.js';
 import { runTool } from './tools.js';
 
 const loader = 'ld-linux-x86-64.so.2';
 
-/** Does this kernel need a QEMU that is not installed here? */
-export function lacksQemu(release: string): boolean {
-  const found = installedQemu();
-  return !kvmState().works && (found === null || !emulates(found.version, release, qemuRule()));
+/** Does this kernel need a QEMU that is not installed here? @param boots does KVM really boot it with this program */
+export async function lacksQemu(
+  release: string,
+  found: { program: string; version: string } | null,
+  boots: (program: string) => Promise<boolean>,
+): Promise<boolean> {
+  return found === null || !(emulates(found.version, release, qemuRule()) || (await boots(found.program)));
 }
 
-/** Writes a QEMU to `out`/qemu where the kernel needs one. Gives null where the system's will do. */
+/** Writes a QEMU to `out`/qemu where the kernel there needs one. Gives null where the system's will do. */
 export async function bringQemu(
   release: string,
   mirrors: Mirrors,
@@ -29,7 +32,9 @@ export async function bringQemu(
   progress: (text: string) => void,
   signal?: AbortSignal,
 ): Promise<NonNullable<ImageManifest['qemu']> | null> {
-  if (!lacksQemu(release)) return null;
+  const [kernel, initrd] = [path.join(out, 'vmlinuz'), path.join(out, 'initrd')];
+  const boots = (program: string): Promise<boolean> => kvmBoots(program, kernel, initrd);
+  if (!(await lacksQemu(release, installedQemu(), boots))) return null;
   const rule = qemuRule();
   progress(`QEMU of ${rule.suite}, since kernel ${release} needs version ${rule.atLeast}: downloading`);
   const box = await AptBox.open(path.join(work, 'apt'), mirrors, [rule.suite], signal);

@@ -1,7 +1,7 @@
 /** The QEMU that runs an image, and how. */
 import path from 'node:path';
 import { UnavailableError } from '../core/errors.js';
-import { kvmBoots, kvmState } from './kvm.js';
+import { kvmBoots } from './kvm.js';
 import { emulates, installedQemu, qemuRule } from './qemu-version.js';
 import type { VmImage } from './store.js';
 
@@ -13,37 +13,51 @@ export interface Qemu {
   version: string;
 }
 
+/** As `vm/config.ts` has it. */
+type Accelerator = 'kvm' | 'tcg';
+
 /**
  * What came with the image, or the system's. Throws UnavailableError where there is none, or only one whose emulation
  * cannot be trusted with this kernel.
  */
-export function qemuFor(image: VmImage): Qemu {
+export async function qemuFor(image: VmImage): Promise<Qemu> {
+  const found = qemuAt(image);
+  if (image.manifest.qemu === undefined) refuseEmulation(image, found, await acceleratorFor(image));
+  return found;
+}
+
+function qemuAt(image: VmImage): Qemu {
   const own = image.manifest.qemu;
   if (own !== undefined) {
     return { program: path.join(image.folder, own.program), env: process.env, version: own.version };
   }
   const found = installedQemu();
-  if (found === null) {
-    throw new UnavailableError(
-      'QEMU is not installed',
-      'apt-get install --no-install-recommends qemu-system-x86',
-    );
-  }
-  const rule = qemuRule();
-  if (!emulates(found.version, image.release, rule) && !kvmState().works) {
-    throw new UnavailableError(
-      `kernel ${image.release} needs QEMU ${rule.atLeast} or newer without KVM, and this is ${found.version}: ${rule.why}`,
-      `build the image again, and it brings one along: plugpull image rm ${image.id}; plugpull image build ${image.manifest.recipe}`,
-    );
-  }
-  return { ...found, env: process.env };
+  if (found !== null) return { ...found, env: process.env };
+  throw new UnavailableError(
+    'QEMU is not installed',
+    'apt-get install --no-install-recommends qemu-system-x86',
+  );
 }
 
-const accelerators = new Map<string, Promise<'kvm' | 'tcg'>>();
+/** Throws UnavailableError where this kernel would be emulated by a QEMU that damages its memory. */
+export function refuseEmulation(
+  { id, release, manifest }: Pick<VmImage, 'id' | 'release' | 'manifest'>,
+  { version }: Pick<Qemu, 'version'>,
+  accel: Accelerator,
+): void {
+  const rule = qemuRule();
+  if (accel === 'kvm' || emulates(version, release, rule)) return;
+  throw new UnavailableError(
+    `kernel ${release} needs QEMU ${rule.atLeast} or newer where KVM does not boot it, and this is ${version}: ${rule.why}`,
+    `build the image again, and it brings one along: plugpull image rm ${id}; plugpull image build ${manifest.recipe}`,
+  );
+}
+
+const accelerators = new Map<string, Promise<Accelerator>>();
 
 /** `kvm` only where it has booted this image's kernel; looked at once in a process. */
-export function acceleratorFor(image: VmImage): Promise<'kvm' | 'tcg'> {
-  const { program } = qemuFor(image);
+export function acceleratorFor(image: VmImage): Promise<Accelerator> {
+  const { program } = qemuAt(image);
   const known = accelerators.get(image.kernel);
   if (known !== undefined) return known;
   const found = kvmBoots(program, image.kernel, image.initrd).then((boots) => (boots ? 'kvm' : 'tcg'));

@@ -49,7 +49,7 @@ export async function ensureTemplate(
 ): Promise<Template> {
   const accel = config.accel ?? (await acceleratorFor(image));
   const whole = { ...defaultVmConfig, accel, ...config };
-  const qemu = qemuFor(image);
+  const qemu = await qemuFor(image);
   const payload = await payloadImage();
   const key = keyOf(image, payload.id, qemu, whole);
   const common = { key, folder: path.join(base(), key), config: whole, qemu, image, payload: payload.file };

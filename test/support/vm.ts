@@ -17,7 +17,7 @@ export async function guestParts(test: Context): Promise<GuestParts> {
   let why: string;
   try {
     const image = await findImage('6.1');
-    if (image !== null) return { image, qemu: qemuFor(image) };
+    if (image !== null) return { image, qemu: await qemuFor(image) };
     why = 'there is no guest image: bin/plugpull image build 6.1';
   } catch (error) {
     why = (error as Error).message;

@@ -180,7 +180,7 @@ describe('images that are built', () => {
     it(`boot with kernel ${kernel} to the start of the agent, and power off when it ends`, async function () {
       this.timeout(180_000);
       const image = await imageFor(this, kernel);
-      const { program } = qemuFor(image);
+      const { program } = await qemuFor(image);
       const said = await boot(program, image);
       expect(said).to.include(`plugpull: kernel ${image.release}`);
       expect(said).to.include('plugpull: ready');
