@@ -1,6 +1,6 @@
 /** Where guest images, payloads and what is being built lie. */
 import { readdirSync, rmSync, statSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { storageError } from '../core/errors.js';
@@ -65,4 +65,14 @@ export function bytesOf(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0);
+}
+
+/** Brings a file, or the names in a folder, to the disk: what is renamed then is whole even if the power fails. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

@@ -8,7 +8,8 @@ import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promi
 import path from 'node:path';
 import { storageError, UnavailableError } from '../core/errors.js';
 import { projectRoot } from '../core/version.js';
-import { cacheFolder, workFolder } from './cache.js';
+import { cacheFolder, syncFile, workFolder } from './cache.js';
+import { usersOf } from './holding.js';
 import { packageFiles, programFiles } from './payload-files.js';
 import { needSpace } from './space.js';
 import { needTools, runTool } from './tools.js';
@@ -96,6 +97,8 @@ async function made(
     for (const [to, from] of files) await copy(from, path.join(tree, to));
     const packed = path.join(work, 'packed');
     await pack(tree, packed);
+    // It is found by its name alone from now on.
+    await syncFile(packed);
     await rename(packed, file);
     await forgetOld(base, kind);
   } catch (error) {
@@ -125,7 +128,7 @@ function contentId(files: Files): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Removes payloads that were not used for longest; whoever has one open keeps it. */
+/** Removes payloads that were not used for longest, and that nobody uses now. */
 async function forgetOld(base: string, kind: string): Promise<void> {
   const names = (await readdir(base)).filter((name) => name.endsWith(`.${kind}`));
   const dated = await Promise.all(
@@ -141,5 +144,5 @@ async function forgetOld(base: string, kind: string): Promise<void> {
     }),
   );
   dated.sort((a, b) => b.used - a.used);
-  for (const { file } of dated.slice(kept)) await rm(file, { force: true });
+  for (const { file } of dated.slice(kept)) if (usersOf(file).length === 0) await rm(file, { force: true });
 }

@@ -1,10 +1,11 @@
 /** Guest images in the cache: finding, listing and removing them. */
-import { closeSync, existsSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { storageError, UnavailableError, UsageError } from '../core/errors.js';
 import { hostSuite } from './apt.js';
 import { bytesOf, cacheFolder, ownPrefix } from './cache.js';
+import { usersOf } from './holding.js';
 import { takeLock } from './lock.js';
 import { BrokenImageError, manifestName, readManifest, verifyFiles, type ImageManifest } from './manifest.js';
 import { readRecipe, type Recipe } from './recipe.js';
@@ -130,10 +131,9 @@ export async function removeImage(id: string): Promise<void> {
   }
 }
 
-/** Keeps an image from being removed while a run goes on, in which at times no machine has its files open. */
-export function holdImage(image: VmImage): { release(): void } {
-  const fd = openSync(path.join(image.folder, manifestName), 'r');
-  return { release: () => closeSync(fd) };
+/** A file that is open while the image is used: see holdFiles. */
+export function heldFile(image: VmImage): string {
+  return path.join(image.folder, manifestName);
 }
 
 /** Takes a folder out of the way at once, so that nobody finds half of it, and then removes it. */
@@ -144,27 +144,5 @@ export async function discard(folder: string): Promise<void> {
     await rm(aside, { recursive: true, force: true });
   } catch (error) {
     throw storageError(error, `removing ${folder}`);
-  }
-}
-
-/** Processes, as far as this user may see them, that have a file of the folder open. */
-function usersOf(folder: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readdirSync(`/proc/${pid}/fd`).some((fd) => opens(`/proc/${pid}/fd/${fd}`, folder));
-      } catch {
-        return false; // gone, or another user's
-      }
-    })
-    .map(Number);
-}
-
-function opens(link: string, folder: string): boolean {
-  try {
-    return readlinkSync(link).startsWith(`${folder}/`);
-  } catch {
-    return false;
   }
 }

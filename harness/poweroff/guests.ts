@@ -8,9 +8,17 @@ import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import type { MappedExtent } from '../disk/line-process.js';
 import { dataFolder, type Recording } from '../disk/recording.js';
 import type { AgentClient } from '../guest/client.js';
-import { BrokenImageError, buildImage, findImage, type VmImage } from '../images/image.js';
+import {
+  BrokenImageError,
+  buildImage,
+  findImage,
+  heldFile,
+  holdFiles,
+  type VmImage,
+} from '../images/image.js';
 import { dataDevice, marksOffset } from '../vm/config.js';
 import { ensureTemplate, type Template } from '../vm/template.js';
+import { manifestFile } from '../vm/template-files.js';
 import { Vm, type RestoreOptions } from '../vm/vm.js';
 import { copyDisk, type DiskParts } from './block-log.js';
 
@@ -31,6 +39,7 @@ export class Guests {
     readonly image: VmImage,
     readonly template: Template,
     private readonly folder: string,
+    private readonly held: { release(): void },
   ) {}
 
   /**
@@ -43,8 +52,14 @@ export class Guests {
       throw error;
     });
     const image = found ?? (await buildImage(kernel, progress));
-    const template = await ensureTemplate(image, {}, progress);
-    return new Guests(kernel, image, template, mkdtempSync(path.join(folder, 'guests-')));
+    const holdImage = holdFiles([heldFile(image)]);
+    try {
+      const template = await ensureTemplate(image, {}, progress);
+      const parts = [heldFile(image), path.join(template.folder, manifestFile), template.payload];
+      return new Guests(kernel, image, template, mkdtempSync(path.join(folder, 'guests-')), holdFiles(parts));
+    } finally {
+      holdImage.release();
+    }
   }
 
   /** What a report says of them. */
@@ -116,6 +131,7 @@ export class Guests {
   }
 
   close(): void {
+    this.held.release();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

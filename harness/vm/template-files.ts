@@ -24,5 +24,5 @@ export const memoryFile = 'memory';
 export const stateFile = 'state';
 /** An empty image, laid over a further disk that is shorter than the guest believes. */
 export const emptyFile = 'empty.qcow2';
-/** Written last. */
+/** Written last, with the checksums of the others. It is open while the template is used. */
 export const manifestFile = 'template.json';

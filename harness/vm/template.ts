@@ -5,7 +5,9 @@ import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { storageError } from '../core/errors.js';
 import { makeFolder } from '../core/make-folder.js';
-import { cacheRoot, workFolder } from '../images/cache.js';
+import { cacheRoot, syncFile, workFolder } from '../images/cache.js';
+import { checksumsOf, damageOf, type Checksums } from '../images/checksums.js';
+import { usersOf } from '../images/holding.js';
 import type { VmImage } from '../images/image.js';
 import { takeLock } from '../images/lock.js';
 import { payloadImage } from '../images/payload.js';
@@ -20,9 +22,9 @@ import { Vm } from './vm.js';
 export type { Template } from './template-files.js';
 
 /** Changes when what is kept changes and nothing else tells. */
-const format = 1;
+const format = 2;
 /** Templates that are kept, besides those used within the last day. */
-const kept = 3;
+const keptTemplates = 3;
 const dayMillis = 24 * 3600 * 1000;
 const saveMillis = 120_000;
 /** The guest comes to rest before it is kept. */
@@ -32,10 +34,13 @@ const mib = 1024 ** 2;
 /** What a guest's kernel is told: to end at once where it panics, and to panic where it cannot be trusted any more. */
 export const kernelWords = 'console=ttyS0 panic=-1 oops=panic loglevel=5';
 
+const kept = [memoryFile, stateFile, emptyFile];
+
 interface Manifest {
   format: number;
   key: string;
   bootMillis: number;
+  files: Checksums;
 }
 
 /**
@@ -53,17 +58,17 @@ export async function ensureTemplate(
   const payload = await payloadImage();
   const key = keyOf(image, payload.id, qemu, whole);
   const common = { key, folder: path.join(base(), key), config: whole, qemu, image, payload: payload.file };
-  const find = (): Template | null => {
-    const manifest = readManifest(common.folder, key);
+  const find = async (): Promise<Template | null> => {
+    const manifest = await readManifest(common.folder, key);
     return manifest === null ? null : { ...common, bootMillis: manifest.bootMillis };
   };
-  const found = find();
+  const found = await find();
   if (found !== null) return found;
   const lock = await takeLock(`template-${key}`, () =>
     progress('waiting for another run that boots a guest'),
   );
   try {
-    const made = find();
+    const made = await find();
     if (made !== null) return made;
     removeOld();
     progress(`booting a guest with kernel ${image.release} once`);
@@ -99,12 +104,13 @@ function keyOf(image: VmImage, payload: string, qemu: QemuProgram, config: VmCon
 }
 
 /** Null: there is no such template, or none that is whole. Notes that it was used. */
-function readManifest(folder: string, key: string): Manifest | null {
+async function readManifest(folder: string, key: string): Promise<Manifest | null> {
   try {
     const file = path.join(folder, manifestFile);
     const manifest = JSON.parse(readFileSync(file, 'utf8')) as Manifest;
     if (manifest.format !== format || manifest.key !== key) return null;
-    for (const name of [memoryFile, stateFile, emptyFile]) statSync(path.join(folder, name));
+    if (kept.some((name) => manifest.files[name] === undefined)) return null;
+    if ((await damageOf(folder, manifest.files)) !== null) return null;
     utimesSync(file, new Date(), new Date());
     return manifest;
   } catch {
@@ -112,7 +118,7 @@ function readManifest(folder: string, key: string): Manifest | null {
   }
 }
 
-/** A machine that has files of a removed template open keeps them. */
+/** Those that a run uses now stay, however long it takes. */
 function removeOld(): void {
   const folder = base();
   const used = (name: string) => {
@@ -122,7 +128,8 @@ function removeOld(): void {
   readdirSync(folder)
     .map((name) => ({ name, at: used(name) }))
     .sort((a, b) => b.at - a.at)
-    .filter(({ at }, i) => i >= kept && Date.now() - at > dayMillis)
+    .filter(({ at }, i) => i >= keptTemplates && Date.now() - at > dayMillis)
+    .filter(({ name }) => usersOf(path.join(folder, name)).length === 0)
     .forEach(({ name }) => rmSync(path.join(folder, name), { recursive: true, force: true }));
 }
 
@@ -159,8 +166,10 @@ async function make(
       await vm.kill();
     }
     rmSync(data);
-    const manifest: Manifest = { format, key, bootMillis: startMillis };
+    const files = await checksumsOf(folder, kept);
+    const manifest: Manifest = { format, key, bootMillis: startMillis, files };
     writeFileSync(path.join(folder, manifestFile), JSON.stringify(manifest));
+    for (const name of [...kept, manifestFile, '.']) await syncFile(path.join(folder, name));
     // One that is there is not whole, else it would have been found.
     rmSync(common.folder, { recursive: true, force: true });
     mkdirSync(path.dirname(common.folder), { recursive: true });

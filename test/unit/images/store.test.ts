@@ -12,7 +12,7 @@ import path from 'node:path';
 import { UnavailableError, UsageError } from '../../../harness/core/errors.js';
 import { hostSuite } from '../../../harness/images/apt.js';
 import { cacheRoot } from '../../../harness/images/cache.js';
-import { findImage, holdImage, listImages, removeImage } from '../../../harness/images/image.js';
+import { findImage, heldFile, holdFiles, listImages, removeImage } from '../../../harness/images/image.js';
 import { BrokenImageError } from '../../../harness/images/manifest.js';
 import { readRecipe } from '../../../harness/images/recipe.js';
 import { fakeImage, temporaryCache } from '../../support/cache.js';
@@ -98,7 +98,7 @@ describe('images in the cache', () => {
   it('are not removed while they are used', async () => {
     await fakeImage(cache.folder, id);
     const image = await findImage('6.1');
-    const hold = holdImage(image!);
+    const hold = holdFiles([heldFile(image!)]);
     try {
       expect((await listImages())[0]?.usedBy).to.deep.equal([process.pid]);
       const error = await failure(removeImage(id));
