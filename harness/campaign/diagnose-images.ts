@@ -3,7 +3,7 @@ import { buildingTools } from '../images/build.js';
 import { cacheRoot } from '../images/cache.js';
 import { acceleratorFor, BrokenImageError, findImage, type VmImage } from '../images/image.js';
 import { kvmState } from '../images/kvm.js';
-import { installedQemu } from '../images/qemu-version.js';
+import { installedQemu, noQemu } from '../images/qemu-version.js';
 import { kernelNames } from '../images/recipe.js';
 import { findTool, packagesOf } from '../images/tools.js';
 import type { Finding } from './diagnose.js';
@@ -31,7 +31,7 @@ function qemu(): Finding {
     state: 'optional',
     what,
     detail: `not installed; needed for ${needed}`,
-    remedy: 'apt-get install --no-install-recommends qemu-system-x86',
+    remedy: noQemu.remedy,
   };
 }
 

@@ -13,12 +13,12 @@ import type { Judgement } from '../oracle/judge.js';
 import { readDiskBundle, replayDiskState } from '../disk/bundle.js';
 import { modelStateOf, replayModelState } from '../explore/model-replay.js';
 import { whyNoDisk } from '../rigs/disk.js';
+import { whyNoQemu } from '../images/qemu.js';
 import { replayInGuest } from '../poweroff/replay.js';
 import { FolderRig } from '../rigs/folder.js';
 import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
 import type { Rig } from '../rigs/rig.js';
-import { whyNoVm } from '../rigs/vm.js';
 import { loadFinding, type FindingRecord, type StoredFinding } from '../store/findings.js';
 import { createSubject } from '../subjects/create.js';
 import { Zygote } from '../subjects/zygote.js';
@@ -67,7 +67,7 @@ async function replay(folder: string, flags: ReplayFlags): Promise<number> {
   if (disk !== null) {
     const { file, bundle } = disk;
     const { kernel } = bundle.manifest;
-    if (kernel !== undefined && flags.uml === undefined && whyNoVm() === null) {
+    if (kernel !== undefined && flags.uml === undefined && whyNoQemu() === null) {
       const progress = (text: string): void => void process.stderr.write(`plugpull: ${text}\n`);
       const judgement = await replayInGuest(bundle, kernel, progress);
       tell(bundle.manifest, judgement, 1, flags);
@@ -112,7 +112,7 @@ function diskBundleOf(
   if (!existsSync(file)) return null;
   const bundle = readDiskBundle(file);
   if (bundle === null) return null;
-  const inGuest = bundle.manifest.kernel !== undefined && whyNoVm() === null;
+  const inGuest = bundle.manifest.kernel !== undefined && whyNoQemu() === null;
   const lacking = inGuest || process.getuid?.() === 0 || prefersUml(flags.uml) ? null : whyNoDisk();
   if (lacking === null) return { file, bundle };
   if (inFolder && flags.uml === undefined) return null;

@@ -2,7 +2,6 @@
 import { copyFileSync, linkSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { storageError } from '../core/errors.js';
 import { hostMirrors, type Mirrors } from './apt.js';
 import { cacheFolder, workFolder } from './cache.js';
 import { buildLock, discard, imageOf, openImage, type VmImage } from './store.js';
@@ -13,7 +12,7 @@ import { bringQemu } from './qemu-package.js';
 import { readRecipe, type Recipe } from './recipe.js';
 import { buildMode, buildRoot, rootWorkBytes, rootWorkFolder } from './root.js';
 import { needSpace } from './space.js';
-import { needTools } from './tools.js';
+import { needTools, whyNotMade } from './tools.js';
 
 const mib = 1024 ** 2;
 /** What a build keeps, and what the kernel's package takes while it is unpacked. */
@@ -114,7 +113,7 @@ async function build(
     return await openImage(folder);
   } catch (error) {
     signal?.throwIfAborted();
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : storageError(error, work);
+    throw whyNotMade(error, work, `image ${recipe.id}`);
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -6,13 +6,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, statSync, utimesSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { storageError, UnavailableError } from '../core/errors.js';
+import { UnavailableError } from '../core/errors.js';
 import { projectRoot } from '../core/version.js';
 import { cacheFolder, syncFile, workFolder } from './cache.js';
 import { usersOf } from './holding.js';
 import { packageFiles, programFiles } from './payload-files.js';
 import { needSpace } from './space.js';
-import { needTools, runTool } from './tools.js';
+import { needTools, runTool, whyNotMade } from './tools.js';
 
 export interface Payload {
   /** Follows from the content of all files. */
@@ -102,7 +102,7 @@ async function made(
     await rename(packed, file);
     await forgetOld(base, kind);
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : storageError(error, work);
+    throw whyNotMade(error, work, 'the payload');
   } finally {
     await rm(work, { recursive: true, force: true });
   }

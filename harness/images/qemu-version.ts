@@ -8,6 +8,12 @@ import { findTool } from './tools.js';
 
 export const systemQemu = 'qemu-system-x86_64';
 
+/** What is said where there is none. */
+export const noQemu = {
+  reason: 'QEMU is not installed',
+  remedy: 'apt-get install --no-install-recommends qemu-system-x86',
+} as const;
+
 const ruleSchema = z.strictObject({
   why: z.string(),
   kernelsAbove: z.string(),

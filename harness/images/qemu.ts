@@ -1,8 +1,10 @@
 /** The QEMU that runs an image, and how. */
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { UnavailableError } from '../core/errors.js';
+import { cacheFolder } from './cache.js';
 import { kvmBoots } from './kvm.js';
-import { emulates, installedQemu, qemuRule } from './qemu-version.js';
+import { emulates, installedQemu, noQemu, qemuRule, systemQemu } from './qemu-version.js';
 import type { VmImage } from './store.js';
 
 export interface Qemu {
@@ -33,10 +35,7 @@ function qemuAt(image: VmImage): Qemu {
   }
   const found = installedQemu();
   if (found !== null) return { ...found, env: process.env };
-  throw new UnavailableError(
-    'QEMU is not installed',
-    'apt-get install --no-install-recommends qemu-system-x86',
-  );
+  throw new UnavailableError(noQemu.reason, noQemu.remedy);
 }
 
 /** Throws UnavailableError where this kernel would be emulated by a QEMU that damages its memory. */
@@ -63,4 +62,12 @@ export function acceleratorFor(image: VmImage): Promise<Accelerator> {
   const found = kvmBoots(program, image.kernel, image.initrd).then((boots) => (boots ? 'kvm' : 'tcg'));
   accelerators.set(image.kernel, found);
   return found;
+}
+
+/** Why no guest can run here, whatever its image; null: some can. */
+export function whyNoQemu(): typeof noQemu | null {
+  if (installedQemu() !== null) return null;
+  const images = cacheFolder('images');
+  const brought = readdirSync(images).some((id) => existsSync(path.join(images, id, 'qemu', systemQemu)));
+  return brought ? null : noQemu;
 }

@@ -7,7 +7,7 @@ import { UnavailableError } from '../core/errors.js';
 import { sourceLines, type Mirrors } from './apt.js';
 import { ownerLives, ownPrefix } from './cache.js';
 import { recipeFolder, type Recipe } from './recipe.js';
-import { findTool, runTool, ToolError } from './tools.js';
+import { findTool, runTool, ToolError, whyNotMade } from './tools.js';
 
 /** Room that mmdebstrap takes for its folder and the packages, as measured, and some. */
 export const rootWorkBytes = 900 * 1024 ** 2;
@@ -88,7 +88,7 @@ export async function buildRoot(
       },
     });
   } catch (error) {
-    throw error instanceof ToolError ? explained(error, mode) : error;
+    throw explained(error, mode, path.dirname(folder));
   } finally {
     await removeTree(folder);
   }
@@ -130,26 +130,12 @@ function packageList(text: string): Record<string, string> {
   return Object.fromEntries(pairs.map(([name = '', version = '']) => [name.replace(/:.*/, ''), version]));
 }
 
-function explained(error: ToolError, mode: string): Error {
-  const text = error.stderr;
-  if (/No space left|write error|Write failed/i.test(text)) {
-    return new UnavailableError(
-      `no space left while the root file system was built in ${tmpdir()}: ${error.message}`,
-      'make room, or name other folders in $TMPDIR and $PLUGPULL_CACHE',
-    );
+function explained(error: unknown, mode: string, folder: string): Error {
+  const why = whyNotMade(error, folder, 'the root file system');
+  if (mode === 'unshare' && why instanceof ToolError && /newuidmap|unshare|uid_map/i.test(why.stderr)) {
+    return new UnavailableError(`user namespaces do not work here: ${why.message}`, 'build as root');
   }
-  if (
-    /Failed to fetch|Could not resolve|Temporary failure|Unable to connect|does not have a Release/.test(text)
-  ) {
-    return new UnavailableError(
-      `the root file system cannot be built: ${error.message}`,
-      'can this machine reach its Debian mirrors?',
-    );
-  }
-  if (mode === 'unshare' && /newuidmap|unshare|uid_map/i.test(text)) {
-    return new UnavailableError(`user namespaces do not work here: ${error.message}`, 'build as root');
-  }
-  return error;
+  return why;
 }
 
 /** A folder in `base` for mmdebstrap alone, after those that killed builders have left are gone. */

@@ -1,7 +1,7 @@
 /** Programs that building needs, run under the guard: bounded, and gone with all they started when this process is. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { PlugpullError, UnavailableError } from '../core/errors.js';
+import { PlugpullError, storageError, UnavailableError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { launchLocally } from '../subjects/guard.js';
 
@@ -98,4 +98,27 @@ export class ToolError extends PlugpullError {
     const said = stderr.trim().split('\n').slice(-6).join('\n  ');
     super(`${tool} failed (${status === null ? 'signal' : `exit ${status}`}): ${said}`, exitCodes.ownFailure);
   }
+}
+
+const noSpace = /No space left|ENOSPC|Disk quota exceeded|not enough free space/i;
+const noMirror =
+  /Failed to fetch|Unable to fetch|Could not resolve|Temporary failure|Unable to connect|Could not connect|Connection (timed out|failed|refused)|does not have a Release/i;
+
+/** What stands behind a failure while something was made in a folder: a full disk and a mirror that is not there are no faults of ours. */
+export function whyNotMade(error: unknown, folder: string, what: string): Error {
+  if (error instanceof ToolError) {
+    const said = error.stderr;
+    if (noSpace.test(said)) {
+      const remedy = 'make room, or name other folders in $TMPDIR and $PLUGPULL_CACHE';
+      return new UnavailableError(`no space left in ${folder} for ${what}: ${error.message}`, remedy);
+    }
+    if (noMirror.test(said)) {
+      const remedy =
+        'can this machine reach its Debian mirrors? They and their proxies are those of /etc/apt';
+      return new UnavailableError(`${what} cannot be fetched: ${error.message}`, remedy);
+    }
+  }
+  return (error as NodeJS.ErrnoException).syscall === undefined
+    ? (error as Error)
+    : storageError(error, `making ${what} in ${folder}`);
 }

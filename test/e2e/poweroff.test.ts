@@ -8,6 +8,7 @@ describe('power-offs where they cannot be had', () => {
   let folder: string;
   let remove: () => void;
   const searchPath = process.env.PATH;
+  const cache = process.env.PLUGPULL_CACHE;
 
   beforeEach(() => {
     ({ folder, remove } = temporaryFolder());
@@ -15,9 +16,13 @@ describe('power-offs where they cannot be had', () => {
     mkdirSync(programs);
     symlinkSync(process.execPath, path.join(programs, 'node'));
     process.env.PATH = programs;
+    // No image that has brought a QEMU along.
+    process.env.PLUGPULL_CACHE = path.join(folder, 'cache');
   });
   afterEach(() => {
     process.env.PATH = searchPath;
+    if (cache === undefined) delete process.env.PLUGPULL_CACHE;
+    else process.env.PLUGPULL_CACHE = cache;
     remove();
   });
 
@@ -26,7 +31,7 @@ describe('power-offs where they cannot be had', () => {
     const { status, stderr } = await plugpull(['run', '--fault', 'poweroff', ...args], folder);
     expect(status).to.equal(69);
     expect(stderr).to.match(/QEMU is not installed/);
-    expect(stderr).to.match(/apt-get install qemu-system-x86/);
+    expect(stderr).to.match(/apt-get install --no-install-recommends qemu-system-x86\n/);
   });
 
   it('are missed by name beside what can be done', async () => {
