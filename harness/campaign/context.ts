@@ -29,6 +29,8 @@ export interface NewFinding {
   acked: number;
   recovered: number | null;
   explanation: string;
+  /** Of rig `vm`: kernel, packages and QEMU of the guests. */
+  guest?: string;
   afterCrash: string | null;
   logs: Record<string, string>;
   timeline?: TimelineEntry[];

@@ -3,7 +3,6 @@
  * guests each, all targets in turn; then many cuts of one run's block log.
  */
 import { rmSync } from 'node:fs';
-import os from 'node:os';
 import { violationsIn, type Counts } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
 import { deriveSeed, trialSeed } from '../core/seed.js';
@@ -12,11 +11,13 @@ import { isViolation } from '../core/verdict.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { diskProgram } from '../disk/line-process.js';
 import type { Target } from '../core/target.js';
+import { whyNoQemu } from '../images/qemu.js';
+import { describeGuests } from '../poweroff/guest-facts.js';
 import { Guests } from '../poweroff/guests.js';
 import type { PowerOffMode, RecoverPlace } from '../poweroff/modes.js';
 import { drawCut, labelOf, orderJobs, whyNotThere, type PowerOffJob } from '../poweroff/order.js';
 import { runPowerTrial, type PowerTrial } from '../poweroff/trial.js';
-import { whyNoVm } from '../rigs/vm.js';
+import { freeMemory } from '../rigs/free-memory.js';
 import { forWantOfSpace, spaceNamed } from '../trial/room.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
 import { inParallel } from './parallel.js';
@@ -57,7 +58,7 @@ const guestBytes = 700 * 1024 ** 2;
 const reservedBytes = 1024 ** 3;
 
 /** While one guest waits for its disk another can work: half as many more than trials in parallel. */
-export function guestsAtOnce(jobs: number, freeBytes = os.freemem()): number {
+export function guestsAtOnce(jobs: number, freeBytes = freeMemory()): number {
   const room = Math.floor((freeBytes - reservedBytes) / guestBytes);
   return Math.max(1, Math.min(jobs + (jobs >> 1), room));
 }
@@ -83,7 +84,7 @@ export class PowerOffEngine implements Engine {
   }
 
   async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
-    const lacking = whyNoVm();
+    const lacking = whyNoQemu();
     if (lacking !== null) throw new UnavailableError(lacking.reason, lacking.remedy);
     diskProgram();
     try {
@@ -125,7 +126,7 @@ export class PowerOffEngine implements Engine {
     try {
       const guests = await Guests.open(kernel, context.scratchFolder, say);
       this.guests.set(kernel, guests);
-      say(`guests of ${kernel}: ${guests.facts}`);
+      say(`guests of ${kernel}: ${describeGuests(guests.facts)}`);
     } catch (error) {
       if (error instanceof UnavailableError || context.stopping()) throw error;
       this.guests.set(kernel, error as Error);

@@ -9,6 +9,7 @@ import { parseFileSystem } from '../disk/file-systems.js';
 import type { StateSource } from '../disk/state-source.js';
 import { judgeState } from '../disk/verdict.js';
 import { saveDisk } from '../poweroff/block-log.js';
+import { describeGuests, listGuests } from '../poweroff/guest-facts.js';
 import { GuestSource } from '../poweroff/guest-source.js';
 import type { Guests } from '../poweroff/guests.js';
 import { labelOf, type PowerOffJob } from '../poweroff/order.js';
@@ -34,7 +35,8 @@ export interface FoundByTrial {
  * none, and none is looked for where only the files show what is wrong, which are compared in a trial alone. Rejects where no
  * evidence can be written at all.
  */
-export async function keepPowerFinding(found: FoundByTrial): Promise<void> {
+export async function keepPowerFinding(by: FoundByTrial): Promise<void> {
+  const found = { ...by, context: namingGuests(by.context, by.guests) };
   const { context, job, mode, trial } = found;
   const { cut } = trial;
   const byState = cut !== null && judgeState(cut.acked, trial.checks, promiseOf(job.target));
@@ -49,6 +51,24 @@ export async function keepPowerFinding(found: FoundByTrial): Promise<void> {
     context.emit({ type: 'note', level: 'warning', text });
     await wholeFinding(found);
   }
+}
+
+/** The same campaign, whose findings say what ran in the guests. */
+export function namingGuests(context: CampaignContext, { facts }: Guests): CampaignContext {
+  return {
+    ...context,
+    addFinding: (finding) =>
+      context.addFinding({
+        ...finding,
+        guest: describeGuests(facts),
+        logs: { ...finding.logs, guest: listGuests(facts) },
+      }),
+  };
+}
+
+/** What a bundle says of the guest in which it was found. */
+export function whereOf({ kernel, facts }: Guests): { kernel: string; guest: Record<string, unknown> } {
+  return { kernel, guest: { ...facts } };
 }
 
 async function minimizedFinding(found: FoundByTrial, cut: CutLog): Promise<void> {
@@ -87,7 +107,7 @@ async function minimizedFinding(found: FoundByTrial, cut: CutLog): Promise<void>
       folder: own,
       open: () => sourcesOf(source),
       kernelLog: () => source.kernelLog(),
-      kernel: job.kernel,
+      where: whereOf(guests),
       logs: trial.logs,
     });
     const { judgement, checks } = trial;
@@ -101,15 +121,23 @@ async function* sourcesOf(source: StateSource): AsyncGenerator<StateSource> {
   yield await Promise.resolve(source);
 }
 
-async function wholeFinding({ context, job, mode, index, seed, folder, trial }: FoundByTrial): Promise<void> {
+async function wholeFinding({
+  context,
+  guests,
+  job,
+  mode,
+  index,
+  seed,
+  folder,
+  trial,
+}: FoundByTrial): Promise<void> {
   const { verdict, reason = '', recovered } = trial.judgement;
   if (!isViolation(verdict) || trial.disk === null) return;
   const fs = parseFileSystem(job.fs);
   const saved = path.join(folder, 'saved');
   const bundle = path.join(folder, 'bundle.plugpull');
   await saveDisk(trial.disk, fs.bytes, saved);
-  const where =
-    trial.step === null ? '' : `, ${trial.plan.mode === 'step' ? 'at' : 'after'} the step ${trial.step}`;
+  const where = trial.step === null ? '' : `, ${trial.halted ? 'at' : 'after'} the step ${trial.step}`;
   const how = mode === 'kept' ? 'its disk kept all that it was sent' : 'its disk lost what was not flushed';
   const explanation = `${verdict}: ${reason}; the guest lost its power${where}, and ${how}`;
   const { name, type, options } = fs;
@@ -125,7 +153,7 @@ async function wholeFinding({ context, job, mode, index, seed, folder, trial }: 
       acked,
       verdict,
       explanation,
-      kernel: job.kernel,
+      ...whereOf(guests),
     },
     saved,
   );

@@ -19,6 +19,7 @@ import { labelOf, type PowerOffJob } from '../poweroff/order.js';
 import { recordInGuest, type LoggedRun } from '../poweroff/record.js';
 import type { CampaignContext } from './context.js';
 import { nothing, statesEvent, type Told } from './disk-told.js';
+import { namingGuests, whereOf } from './poweroff-finding.js';
 import { StateSearch } from './state-search.js';
 
 export interface LogOrder {
@@ -109,11 +110,12 @@ async function search(
   const { target } = job;
   // Not in the time of the exploration.
   const sources = await openAll(order, guests, recording, folder, warn);
+  const named = namingGuests(order.context, guests);
   const context: CampaignContext = {
-    ...order.context,
+    ...named,
     addFinding: (found) => {
       seen.add(found.verdict);
-      return order.context.addFinding(found);
+      return named.addFinding(found);
     },
   };
   const searching = new StateSearch({
@@ -132,7 +134,7 @@ async function search(
     folder,
     open: () => given(sources),
     kernelLog: (millis, source) => (source instanceof GuestSource ? source.kernelLog() : kernelLog(millis)),
-    ...(recover === 'guest' ? { kernel: job.kernel } : {}),
+    ...(recover === 'guest' ? { where: whereOf(guests) } : {}),
     logs: { 'console-first': said },
     onShown: ({ judgement }) => seen.add(judgement.verdict),
   });

@@ -5,7 +5,7 @@ import type { CrashPlan, FaultName, TimelineEntry } from '../core/events.js';
 import { promiseOf, type Target } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import { version } from '../core/version.js';
-import { diskStateSchema, writeDiskBundle } from '../disk/bundle.js';
+import { diskStateSchema, writeDiskBundle, type DiskState } from '../disk/bundle.js';
 import { choicesText } from '../disk/enumerate.js';
 import { filesAfterCut, lossesText, withLosses } from '../disk/after-cut.js';
 import { DiskMap, explainState } from '../disk/explain.js';
@@ -44,8 +44,8 @@ export interface StateSearchOptions {
   kernelLog: (millis: number, source: StateSource) => Promise<string>;
   /** Tells the file system's own breakage apart; none: all violations are the target's. */
   damage?: OwnDamage;
-  /** The kernel of the guest that mounts the states; none: ours. */
-  kernel?: string;
+  /** The guest that mounts the states; none: this machine does. */
+  where?: Pick<DiskState, 'kernel' | 'guest'>;
   /** Further logs of every finding. */
   logs?: Record<string, string>;
   /** Of a recovery: the cuts that it recovers from. */
@@ -120,7 +120,7 @@ export class StateSearch {
 
   /** Minimizes, explains and keeps a violation. Only the first few of a target are. */
   async violation(found: Violation, source: StateSource): Promise<void> {
-    const { context, recording, target, fs, fault, rig, fsLabel, folder, seed, kernel } = this.options;
+    const { context, recording, target, fs, fault, rig, fsLabel, folder, seed, where } = this.options;
     const own = (await this.options.damage?.cause(found, source)) ?? null;
     if ((own === null ? this.findings : this.damages) >= maxFindings) return;
     if (own === null) this.findings++;
@@ -166,7 +166,6 @@ export class StateSearch {
     await source.save(state, saved);
     const { name, type, options } = fs;
     const manifest = { target, seed, fs: { name, type, options }, acked, verdict, explanation };
-    const where = kernel === undefined ? {} : { kernel };
     writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest, ...where }, saved);
     const repair = reason?.startsWith(unmountable) === true ? await tryRepair(fs, saved) : '';
     rmSync(saved);

@@ -119,6 +119,8 @@ export interface FindingEvent {
   recovered: number | null;
   /** What was wrong, for a person. */
   explanation: string;
+  /** Of rig `vm`: kernel, packages and QEMU of the guests. */
+  guest?: string;
   /** Folder of the evidence, relative to the run directory. */
   folder: string;
   /** File that can be replayed elsewhere, relative to the run directory; null where the rig makes none. */

@@ -31,6 +31,8 @@ export interface DiskState {
   explanation: string;
   /** The kernel of the guest in which it was found, as of --kernel; none: the machine's own. */
   kernel?: string;
+  /** What exactly ran in that guest. */
+  guest?: Record<string, unknown>;
 }
 
 /** @param state file that `plugpull-disk explore` saved */
@@ -53,6 +55,7 @@ const shape = z.looseObject({
     .string()
     .regex(/^[\w.+-]+$/)
     .optional(),
+  guest: z.record(z.string(), z.unknown()).optional(),
 });
 
 /** The crash state in a bundle, or null if the bundle holds something else. Throws UsageError if it is damaged. */

@@ -1,6 +1,5 @@
 /** The agent: answers the controller's requests on the machine that it tortures. */
-import { execa } from 'execa';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { machine, release } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { native } from '../../native/index.js';
@@ -23,7 +22,7 @@ import { Storage } from './storage.js';
 import { Work } from './work.js';
 
 export interface AgentOptions {
-  /** It runs in a guest of ours, which may be powered off and told the time. */
+  /** It runs in a guest of ours, which may be told the time. */
   guest: boolean;
 }
 
@@ -95,6 +94,7 @@ export class Agent {
     remove: (params) => files.remove(params),
     put: (params) => files.put(params),
     get: (params) => files.get(params),
+    pack: (params) => files.pack(params),
     keep: (params) => files.keep(params),
     compare: (params) => files.compare(params),
     setup: (params) => this.work.setup(params),
@@ -107,11 +107,8 @@ export class Agent {
     look: (params) => this.present.look(params),
     learn: (params) => this.present.learn(params),
     open: (params) => this.present.open(params),
-    save: (params) => this.present.save(params),
     refresh: () => this.present.refresh(),
-    presentEnd: () => this.present.end(),
     kernelLog: () => kernelLog(),
-    halt: () => this.halt(),
   };
 
   private async take(line: string): Promise<void> {
@@ -178,13 +175,6 @@ export class Agent {
     native.addEntropy(entropy);
     native.setClock(epochMillis);
     return { bootId: bootId() };
-  }
-
-  private async halt(): Promise<null> {
-    this.onlyInGuest();
-    await execa('sync', { timeout: 30_000, reject: false });
-    writeFileSync('/proc/sysrq-trigger', 'o');
-    return null;
   }
 
   private onlyInGuest(): void {

@@ -1,4 +1,5 @@
 /** Files and folders of the agent's machine. */
+import { execa } from 'execa';
 import picomatch from 'picomatch';
 import { open, mkdir, rm, chmod } from 'node:fs/promises';
 import nodePath from 'node:path';
@@ -6,6 +7,8 @@ import { native } from '../../native/index.js';
 import { filesEqual } from '../rigs/compare.js';
 import { type Params, ParamsError, path, text, texts, whole } from './params.js';
 import { chunkBytes } from './protocol.js';
+
+const packMillis = 60_000;
 
 export async function put(params: Params): Promise<null> {
   const file = path(params, 'path');
@@ -36,6 +39,12 @@ export async function get(params: Params): Promise<{ data: string; bytes: number
   } finally {
     await handle.close();
   }
+}
+
+export async function pack(params: Params): Promise<null> {
+  const archive = ['-c', '--sparse', '-f', path(params, 'file'), '-C', path(params, 'dir'), '.'];
+  await execa('tar', archive, { timeout: packMillis });
+  return null;
 }
 
 export async function makeFolder(params: Params): Promise<null> {

@@ -1,6 +1,8 @@
 /** Crash states of a recorded disk, shown to the agent's kernel. */
 import { execa } from 'execa';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { native } from '../../native/index.js';
 import { createChecker } from '../disk/checker.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { Presenter } from '../disk/presenter.js';
@@ -42,7 +44,8 @@ export class Present {
 
   try(params: Params): Promise<SubjectCheck[]> {
     const acked = Number(params.acked);
-    return this.shown().check(stateOf(params), acked, whole(params, 'times'));
+    const before = params.copy === undefined ? undefined : copyTo(pathOf(params, 'copy'));
+    return this.shown().check(stateOf(params), acked, whole(params, 'times'), before);
   }
 
   seen(): Seen {
@@ -64,21 +67,15 @@ export class Present {
     return { writes: await this.watch().open(epoch, word(params, 'name'), choices) };
   }
 
-  async save(params: Params): Promise<null> {
-    await this.shown().save(stateOf(params), pathOf(params, 'file'));
-    return null;
-  }
-
   async refresh(): Promise<null> {
     await this.shown().refresh();
     return null;
   }
 
-  async end(): Promise<null> {
+  async end(): Promise<void> {
     const presenter = this.presenter;
     this.presenter = null;
     await presenter?.close();
-    return null;
   }
 
   private watch(): ReadWatch {
@@ -95,6 +92,18 @@ export class Present {
 
 function stateOf(params: Params): { epoch: number; choices: string } {
   return { epoch: whole(params, 'epoch'), choices: choicesOf(text(params, 'choices')) };
+}
+
+function copyTo(copy: string): (dir: string) => void {
+  return (dir) => {
+    try {
+      rmSync(copy, { recursive: true, force: true });
+      native.copyFolder(dir, copy);
+    } catch {
+      // What cannot be read is the checks' business; there is no copy then.
+      rmSync(copy, { recursive: true, force: true });
+    }
+  };
 }
 
 function choicesOf(choices: string): string {

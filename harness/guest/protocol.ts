@@ -115,6 +115,8 @@ export interface AgentMethods {
   put: { params: { path: string; mode: number; offset: number; data: string }; result: null };
   /** Reads at most chunkBytes at `offset`; `bytes` is the size of the file. */
   get: { params: { path: string; offset: number; bytes: number }; result: { data: string; bytes: number } };
+  /** Writes a tar archive of a folder. */
+  pack: { params: { dir: string; file: string }; result: null };
   /** Copies a folder to a new one, and the first difference between two in words (null: equal byte for byte). */
   keep: { params: { dir: string; copy: string }; result: null };
   compare: {
@@ -130,8 +132,9 @@ export interface AgentMethods {
   /** Starts to show crash states; ends what was shown before. */
   present: { params: PresentParams; result: null };
   digests: { params: { epoch: number; choices: string[] }; result: string[] };
+  /** `copy`: a folder into which the target's folder is copied before anything recovers it; it is not there where that was not possible. */
   try: {
-    params: { epoch: number; choices: string; acked: number; times: number };
+    params: { epoch: number; choices: string; acked: number; times: number; copy?: string };
     result: SubjectCheck[];
   };
   /** What was read of the state tried last, and how much was written: see ReadWatch. `watched`: it is seen at all. */
@@ -139,15 +142,10 @@ export interface AgentMethods {
   look: { params: { epoch: number; choices: string[] }; result: Look[] };
   learn: { params: ReadSet; result: null };
   open: { params: { epoch: number; name: string; choices: string }; result: { writes: number[] | null } };
-  /** Writes the state to a file in the guest. */
-  save: { params: { epoch: number; choices: string; file: string }; result: null };
   refresh: { params: Record<string, never>; result: null };
-  presentEnd: { params: Record<string, never>; result: null };
 
   /** The kernel's log, its last 64 KiB. */
   kernelLog: { params: Record<string, never>; result: { text: string } };
-  /** Writes all out and powers a guest off; a real machine refuses. The answer may never come. */
-  halt: { params: Record<string, never>; result: null };
 }
 
 export interface Seen {

@@ -41,6 +41,8 @@ export class MarksSeen {
   begun = false;
   /** The work was over, with nothing in flight. */
   done = false;
+  /** The workload stands still at `step`. */
+  still = false;
   readonly began: Promise<void>;
   readonly halted: Promise<void>;
   private sayBegan: () => void = () => undefined;
@@ -78,6 +80,7 @@ export class MarksSeen {
         break;
       case 'halt':
         this.step = name.join(' ');
+        this.still = true;
         this.sayHalted();
         break;
       case 'done':

@@ -1,9 +1,11 @@
 /** Crash states of a log, mounted and recovered by a guest's kernel: many in one guest, without a boot between them. */
-import { rmSync, statSync, truncateSync } from 'node:fs';
+import { execa } from 'execa';
+import { mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Target } from '../core/target.js';
 import type { Recording } from '../disk/recording.js';
 import type { ReadSet, ReadWatch, StateName, StateSource } from '../disk/state-source.js';
+import { AgentError } from '../guest/client.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import { extraDevices } from '../vm/config.js';
 import type { Vm } from '../vm/vm.js';
@@ -12,6 +14,10 @@ import { bringTarget, type Guests } from './guests.js';
 import { deathOf, failed, ranOutOfTime, rejectFor } from './second-guest.js';
 
 const presentFolder = '/run/plugpull/present';
+/** In the guest: the target's files before it was recovered. */
+const copyFolder = '/tmp/plugpull-before';
+const archiveFile = '/tmp/plugpull-before.tar';
+const maxArchiveBytes = 64 * 1024 ** 2;
 const askMillis = 60_000;
 /** For each recovery of a state: its mount, and a check up to its own bound. */
 const checkMillis = 60_000;
@@ -83,18 +89,25 @@ export class GuestSource implements StateSource {
     };
   }
 
-  async check({ epoch, choices }: StateName, acked: number, times = 1): Promise<SubjectCheck[]> {
+  async check(
+    { epoch, choices }: StateName,
+    acked: number,
+    times = 1,
+    before?: (dir: string) => void,
+  ): Promise<SubjectCheck[]> {
     const { target } = this.options;
+    const copy = before === undefined ? {} : { copy: copyFolder };
     const each = checkMillis + (target.kind === 'command' ? target.limits.timeMs : 0);
     const attempt = async (): Promise<SubjectCheck[] | string> => {
       const vm = await this.guest();
       const hostTrouble = vm.watchHost();
       try {
-        const params = { epoch, choices, acked, times };
+        const params = { epoch, choices, acked, times, ...copy };
         const checks = await vm.agent.call('try', params, { timeoutMillis: askMillis + times * each });
         const late = checks.find(ranOutOfTime);
         if (late === undefined) {
           await this.note(vm);
+          if (before !== undefined) await this.fetch(vm, before);
           return checks;
         }
         await rejectFor(hostTrouble);
@@ -118,6 +131,27 @@ export class GuestSource implements StateSource {
     }
     this.options.note(`${first}; it did not do so again with the same state`);
     return second;
+  }
+
+  /** Brings the target's files here as they were before the checks, if they could be read and are not too large. */
+  private async fetch({ agent }: Vm, before: (dir: string) => void): Promise<void> {
+    const { folder } = this.options;
+    const files = path.join(folder, 'files');
+    const archive = path.join(folder, 'files.tar');
+    rmSync(files, { recursive: true, force: true });
+    try {
+      await agent.call('pack', { dir: copyFolder, file: archiveFile }, { timeoutMillis: askMillis });
+      writeFileSync(archive, await agent.getFile(archiveFile, maxArchiveBytes));
+      mkdirSync(files);
+      await execa('tar', ['-x', '-f', archive, '-C', files, '--no-same-owner'], { timeout: askMillis });
+    } catch (error) {
+      if (!(error instanceof AgentError && error.kind === 'refused')) throw error;
+      this.options.note(`the files of a violation were not brought here: ${error.message}`);
+      return;
+    } finally {
+      rmSync(archive, { force: true });
+    }
+    before(files);
   }
 
   /** What was seen of the state that was checked. */

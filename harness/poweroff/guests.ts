@@ -21,6 +21,7 @@ import { ensureTemplate, type Template } from '../vm/template.js';
 import { manifestFile } from '../vm/template-files.js';
 import { Vm, type RestoreOptions } from '../vm/vm.js';
 import { copyDisk, type DiskParts } from './block-log.js';
+import type { GuestFacts } from './guest-facts.js';
 
 /** Where the file system is mounted in a guest, and the target's folder in it. */
 export const mountFolder = '/mnt/plugpull';
@@ -62,15 +63,20 @@ export class Guests {
     }
   }
 
-  /** What a report says of them. */
-  get facts(): string {
-    const { manifest } = this.image;
-    const tools = ['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'f2fs-tools']
-      .map((name) => `${name} ${manifest.packages[name] ?? '?'}`)
-      .join(', ');
-    const { release, package: pkg, version } = manifest.kernel;
+  /** Exactly what they run: part of each finding and of its bundle. */
+  get facts(): GuestFacts {
+    const { id, manifest } = this.image;
+    const { release, package: name, version } = manifest.kernel;
     const { qemu, config } = this.template;
-    return `Linux ${release} (${pkg} ${version}), ${tools}; QEMU ${qemu.version}, ${config.accel}`;
+    return {
+      kernel: this.kernel,
+      release,
+      kernelPackage: `${name} ${version}`,
+      image: id,
+      qemu: qemu.version,
+      accel: config.accel,
+      packages: manifest.packages,
+    };
   }
 
   get marksAt(): number {

@@ -17,6 +17,8 @@ export interface Recovered {
   difference?: string | null;
   /** The guest itself died or hung on the way, or the check took longer than it may. */
   died: boolean;
+  /** Of a file system that could not be mounted: what its own tools in the guest then said and did. */
+  repair: string;
   kernelLog: string;
   console: string;
 }
@@ -26,6 +28,7 @@ const askMillis = 10_000;
 /** Beyond what a check itself may take. */
 const graceMillis = 60_000;
 const checkMillis = 60_000;
+const repairMillis = 200_000;
 
 export interface ToRecover {
   target: Target;
@@ -43,6 +46,7 @@ export async function recoverInGuest(guests: Guests, what: ToRecover): Promise<R
     bootId: vm.bootId,
     checks: [],
     died: false,
+    repair: '',
     kernelLog: '',
     console: '',
   };
@@ -72,6 +76,12 @@ async function check(vm: Vm, what: ToRecover, into: Recovered): Promise<void> {
   const { error } = await agent.call('mount', { device: dataDevice, fs: fs.name, dir: mountFolder });
   if (error !== null) {
     into.checks.push(failed(`${unmountable}: ${error}`));
+    const { log } = await agent.call(
+      'repair',
+      { device: dataDevice, fs: fs.name },
+      { timeoutMillis: repairMillis },
+    );
+    into.repair = log;
     return;
   }
   const bytes = target.kind === 'backend' || target.recoverTwice === 'bytes';

@@ -42,6 +42,8 @@ export interface PowerTrial {
   checks: SubjectCheck[];
   acked: number;
   step: string | null;
+  /** The workload stood still at that step when the power went. */
+  halted: boolean;
   plan: CrashPlan;
   /** The disk as the cut left it; null where it never got that far. */
   disk: string | null;
@@ -68,6 +70,7 @@ export async function runPowerTrial(guests: Guests, order: TrialOrder): Promise<
     checks: [],
     acked: first.marks.acked,
     step: first.marks.step,
+    halted: first.marks.still,
     plan: order.plan,
     disk: null,
     cut: null,
@@ -196,6 +199,7 @@ async function recoverTwice(guests: Guests, order: TrialOrder, trial: PowerTrial
     ...trial.logs,
     check: second.checks.map((check) => check.log).join('\n'),
     kernel: second.kernelLog,
+    'repair-in-guest': second.repair,
     console: second.console,
   };
   return second;

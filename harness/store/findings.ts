@@ -26,6 +26,8 @@ export interface FindingRecord {
   recovered: number | null;
   verdict: Verdict;
   explanation: string;
+  /** Of rig `vm`: kernel, packages and QEMU of the guests. */
+  guest?: string;
 }
 
 export function saveFinding(

@@ -2,7 +2,6 @@
  * A client of QMP, the protocol by which QEMU is told what to do: JSON lines, a greeting first, answers that name their
  * command by an id, events between them. It knows nothing about machines.
  */
-import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LineCutter } from '../guest/lines.js';
 
@@ -69,11 +68,6 @@ export class QmpClient {
     stream.on('error', (error) => this.fail('closed', error.message));
     stream.on('end', () => this.fail('closed', 'the connection was ended'));
     stream.on('close', () => this.fail('closed', 'the connection was ended'));
-  }
-
-  /** Connects to a socket and negotiates. Rejects with a QmpError. */
-  static async connect(socketPath: string, options: QmpOptions = {}): Promise<QmpClient> {
-    return QmpClient.open(connect(socketPath), options);
   }
 
   /** Waits for the greeting on a stream that is connected, or is about to be, and negotiates. */

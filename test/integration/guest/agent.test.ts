@@ -108,7 +108,6 @@ describe('the agent over a pipe', function () {
       ['run', []],
       ['try', { epoch: 0, choices: '-', acked: 0, times: 1 }],
       ['wake', { epochMillis: 0, entropy: '' }],
-      ['halt', {}],
     ];
     for (const [method, params] of nonsense) {
       const { failure } = await refusal(call(method, params));

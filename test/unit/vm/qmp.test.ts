@@ -1,9 +1,5 @@
 import { expect } from 'chai';
 import { duplexPair, type Duplex } from 'node:stream';
-import { createServer } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { QmpClient, QmpError } from '../../../harness/vm/qmp.js';
 import { rejected } from '../../support/rejected.js';
 
@@ -159,26 +155,5 @@ describe('QmpClient', () => {
     const error = await failure(QmpClient.open(ours, { timeoutMillis: 20 }));
     expect(error).to.include({ kind: 'timeout', command: 'connect' });
     expect(ours.destroyed).to.equal(true);
-  });
-
-  it('connects to a socket, and says so where there is none', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'plugpull-qmp-'));
-    const place = path.join(folder, 'socket');
-    const server = createServer((socket) => {
-      const qemu = new FakeQemu(socket);
-      socket.write(greeting);
-      void qemu.request(0).then(({ id }) => qemu.say({ return: {}, id }));
-    });
-    try {
-      await new Promise<void>((resolve) => server.listen(place, resolve));
-      const client = await QmpClient.connect(place);
-      client.close();
-      const missing = await failure(QmpClient.connect(path.join(folder, 'none')));
-      expect(missing.kind).to.equal('closed');
-      expect(missing.message).to.contain('ENOENT');
-    } finally {
-      server.close();
-      rmSync(folder, { recursive: true });
-    }
   });
 });
