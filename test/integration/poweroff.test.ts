@@ -8,7 +8,9 @@ import { parseFileSystem } from '../../harness/disk/file-systems.js';
 import type { Epoch } from '../../harness/disk/trace-index.js';
 import { Guests } from '../../harness/poweroff/guests.js';
 import { runPowerTrial, survivors, type PowerTrial, type TrialOrder } from '../../harness/poweroff/trial.js';
+import { VmError } from '../../harness/vm/error.js';
 import { plugpull, root, temporaryFolder, until } from '../support/cli.js';
+import { rejected } from '../support/rejected.js';
 import { guestParts, testFolder } from '../support/vm.js';
 import { redoBank as redo } from '../support/targets.js';
 
@@ -78,11 +80,12 @@ describe('guests that lose their power', function () {
   async function trial(
     order: Pick<TrialOrder, 'target' | 'mode' | 'plan'> & { seed?: number },
     fs = 'ext4',
+    from = guests,
   ): Promise<PowerTrial> {
-    if (guests === undefined) throw new Error('no guests');
-    const folder = guests.trialFolder();
+    if (from === undefined) throw new Error('no guests');
+    const folder = from.trialFolder();
     const more = { seed: 7, fs: parseFileSystem(fs), folder, unit: 4096 };
-    return runPowerTrial(guests, { ...more, ...order });
+    return runPowerTrial(from, { ...more, ...order });
   }
 
   it('recover in a fresh guest what a volatile disk had been told to flush', async () => {
@@ -108,6 +111,83 @@ describe('guests that lose their power', function () {
     const lost = await trial({ target: unflushed, mode: 'volatile', plan, seed: nothingSurvives() });
     expect(lost.judgement.verdict, lost.judgement.reason).to.equal('lost');
     expect(lost.acked).to.be.at.least(4);
+  });
+
+  it('measure nothing where the guest itself dies before the cut, and say what it said', async () => {
+    const dies: Target = { ...unflushed, run: 'echo c >/proc/sysrq-trigger; sleep 60' };
+    const plan = { mode: 'time', phase: 'run', afterCommit: 0, delayMicros: 20_000_000 } as const;
+    const { judgement, logs } = await trial({ target: dies, mode: 'volatile', plan });
+    expect(judgement.verdict).to.equal('not-measured');
+    expect(judgement.reason).to.match(/the guest died before its power was cut: .*Kernel panic .*sysrq/);
+    expect(logs['console-first']).to.match(/Kernel panic - not syncing: sysrq triggered crash/);
+  });
+
+  it('are unrecoverable where the guest panics again and again while it recovers, with its console', async () => {
+    const dies: Target = { ...unflushed, check: 'echo c >/proc/sysrq-trigger; sleep 60' };
+    const plan = { mode: 'time', phase: 'run', afterCommit: 1, delayMicros: 1000 } as const;
+    const { judgement, logs, note } = await trial({ target: dies, mode: 'kept', plan });
+    expect(judgement.verdict, judgement.reason).to.equal('unrecoverable');
+    expect(judgement.reason).to.match(/the guest died during recovery: the guest's kernel panicked/);
+    expect(logs.console).to.match(/Kernel panic - not syncing: sysrq triggered crash/);
+    expect(note).to.equal(null);
+  });
+
+  it('say nothing of the target where QEMU is killed while it recovers', async () => {
+    const plan = { mode: 'time', phase: 'run', afterCommit: 1, delayMicros: 1000 } as const;
+    let restored = 0;
+    const killing = Object.create(guests ?? null) as Guests;
+    killing.restore = async (disks) => {
+      const vm = await Guests.prototype.restore.call(guests, disks);
+      if (++restored === 2) setTimeout(() => process.kill(vm.pid, 'SIGKILL'), 100);
+      return vm;
+    };
+    const failure = await rejected(trial({ target: redo, mode: 'kept', plan }, 'ext4', killing), VmError);
+    expect(failure).to.include({ kind: 'host' });
+    expect(failure.message).to.match(/SIGKILL/);
+  });
+
+  it('measure nothing where it is not a fresh guest that recovers', async () => {
+    const plan = { mode: 'time', phase: 'run', afterCommit: 1, delayMicros: 1000 } as const;
+    let bootId = '';
+    const same = Object.create(guests ?? null) as Guests;
+    same.restore = async (disks) => {
+      const vm = await Guests.prototype.restore.call(guests, disks);
+      if (bootId !== '') vm.bootId = bootId;
+      ({ bootId } = vm);
+      return vm;
+    };
+    const { judgement } = await trial({ target: redo, mode: 'kept', plan }, 'ext4', same);
+    expect(judgement).to.deep.include({
+      verdict: 'not-measured',
+      reason: 'it was not a fresh guest that recovered',
+    });
+  });
+
+  it('are broken where recovering again changes the files', async () => {
+    const grows: Target = {
+      ...unflushed,
+      recoverTwice: 'bytes',
+      check: 'echo again >>"$PLUGPULL_DIR/log"; echo "plugpull state $PLUGPULL_ACKED"',
+    };
+    const plan = { mode: 'time', phase: 'run', afterCommit: 1, delayMicros: 1000 } as const;
+    const { judgement } = await trial({ target: grows, mode: 'kept', plan });
+    expect(judgement.verdict).to.equal('broken');
+    expect(judgement.reason).to.match(/not idempotent: .*log/);
+  });
+
+  it('have no way out to the network', async () => {
+    if (guests === undefined) throw new Error('no guests');
+    const disk = path.join(scratch?.folder ?? '', 'no-network');
+    await guests.emptyDisk(disk);
+    const target: Target = { ...unflushed, run: 'ls /sys/class/net; cat /proc/net/route; exit 0', with: [] };
+    const log = await guests.withGuest({ disk }, async ({ agent }) => {
+      await agent.call('makeFolder', { path: '/tmp/d' });
+      const what = { target, dir: '/tmp/d', seed: 1, create: false, commits: 1, plan: null, marks: {} };
+      return (await agent.call('run', what)).log;
+    });
+    const [devices = '', ...routes] = log.split('Iface');
+    expect(devices.trim()).to.equal('lo');
+    expect(routes.join('').trim().split('\n')).to.have.length(1);
   });
 
   it('measure nothing where the work ends before the cut', async () => {
@@ -170,6 +250,15 @@ describe('a campaign of power-offs', function () {
     expect(result.status, result.stderr).to.equal(0);
     const { findings } = JSON.parse(result.stdout) as { findings: { verdict: string; fs: string }[] };
     expect(findings[0]).to.deep.include({ verdict: 'torn', fs: 'ext4 on 6.1, log' });
+    // What the guest said, what ran in it, and the files as the cut left them.
+    const finding = path.join(folder(), 'out', 'findings', '0001');
+    const read = (name: string): string => readFileSync(path.join(finding, name), 'utf8');
+    expect(read('kernel.log')).to.match(/EXT4-fs/);
+    expect(read('guest.log')).to.match(/^Linux 6\.1\..*QEMU[^]*\ne2fsprogs \d/);
+    expect(readdirSync(path.join(finding, 'after-crash'))).to.not.have.length(0);
+    expect((JSON.parse(read('finding.json')) as { guest: string }).guest).to.match(
+      /^Linux 6\.1\..*image 6\.1-/,
+    );
     const replayed = await plugpull(['replay', 'out/findings/0001', '--json'], folder());
     expect(replayed.status, replayed.stderr).to.equal(1);
     expect(JSON.parse(replayed.stdout)).to.deep.include({ verdict: 'torn', same: true });
