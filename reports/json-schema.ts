@@ -62,6 +62,7 @@ const finding = z.strictObject({
   acked: z.int().describe('Newest commit acked before the crash; -1: not even the creation.'),
   recovered: z.int().nullable().describe('The commit that the recovered data hold.'),
   explanation: z.string(),
+  guest: z.string().nullable().describe('Of rig vm: kernel, packages and QEMU of the guests.'),
   folder: z.string().describe('Evidence, relative to the run directory.'),
   bundle: z.string().nullable().describe('One file that can be replayed elsewhere.'),
   replay: z.string().describe('A command line that shows it again.'),

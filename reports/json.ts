@@ -120,6 +120,7 @@ function findingOf(event: FindingEvent): JsonReport['findings'][number] {
     acked: event.acked,
     recovered: event.recovered,
     explanation: event.explanation,
+    guest: event.guest ?? null,
     folder: event.folder,
     bundle: event.bundle,
     replay: event.replay,

@@ -6,7 +6,16 @@ import type { FindingEvent } from '../harness/core/events.js';
 import type { Row } from './summary-row.js';
 import type { Control, Summary } from './summary.js';
 import { clip, grouped, wellFormed } from './text.js';
-import { caveats, coverageText, headline, meaning, placeText, statesText, whereText } from './words.js';
+import {
+  caveats,
+  coverageText,
+  headline,
+  meaning,
+  noteText,
+  placeText,
+  statesText,
+  whereText,
+} from './words.js';
 
 interface Case {
   name: string;
@@ -76,7 +85,8 @@ function belongs(finding: FindingEvent, { target }: Row): boolean {
 }
 
 function findingText(finding: FindingEvent): string {
-  return `${finding.number}. ${finding.explanation}\n   ${whereText(finding)}\n   ${finding.replay}`;
+  const guest = finding.guest === undefined ? '' : `\n   in a guest: ${finding.guest}`;
+  return `${finding.number}. ${finding.explanation}\n   ${whereText(finding)}${guest}\n   ${finding.replay}`;
 }
 
 function outputOf(row: Row, summary: Summary): string {
@@ -135,6 +145,7 @@ function properties(summary: Summary): [string, string][] {
     ['headline', headline(summary)],
     ...(summary.run === null ? [] : [['seed', String(summary.run.seed)] as [string, string]]),
     ...caveats(summary).map((text, i): [string, string] => [`caveat.${i + 1}`, text]),
+    ...summary.notes.map((note, i): [string, string] => [`note.${i + 1}`, noteText(note)]),
   ];
 }
 

@@ -11,6 +11,7 @@ import {
   loosestBound,
   meaning,
   mostTelling,
+  noteText,
   placeText,
   statesText,
   statusOf,
@@ -57,6 +58,7 @@ export function markdownReport(summary: Summary): string {
     ...table('Wrong on purpose, must be caught', controls, summary),
     ...list('What was tried', triedSentences(summary).map(escapeMarkdown)),
     ...list('What was not tried', summary.skipped.map(skippedText)),
+    ...list('Notes', summary.notes.map(noteText).map(escapeMarkdown)),
     ...list('What this run cannot say', caveats(summary).map(escapeMarkdown)),
   ].join('\n');
 }
@@ -68,6 +70,7 @@ function findings(all: FindingEvent[]): string[] {
     .flatMap((finding) => [
       `${finding.number}. **${finding.verdict}** – ${escapeMarkdown(explanationOf(finding))}  `,
       `   ${escapeMarkdown(whereText(finding))}  `,
+      ...(finding.guest === undefined ? [] : [`   in a guest: ${escapeMarkdown(finding.guest)}  `]),
       `   ${code(finding.replay)}`,
     ]);
   const more = all.length > shownFindings ? ['', `… and ${grouped(all.length - shownFindings)} more.`] : [];

@@ -245,3 +245,7 @@ export function mostTelling(findings: FindingEvent[]): FindingEvent[] {
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+export function noteText({ level, text }: Summary['notes'][number]): string {
+  return level === 'warning' ? `Warning: ${text}` : text;
+}

@@ -44,9 +44,13 @@ export function findingCard(finding: FindingEvent): Html {
       ${finding.target} <span class="cell">no. ${finding.number}</span>
     </h3>
     <p class="what">${lines(explanationOf(finding))}</p>
-    <p class="where">${crashText(finding)}<br />Evidence: <code>${evidence}</code></p>
+    <p class="where">${crashText(finding)}<br />Evidence: <code>${evidence}</code>${guestOf(finding)}</p>
     ${timeline(finding)} ${replay(oneLine(finding.replay))}
   </article>`;
+}
+
+function guestOf({ guest }: FindingEvent): Html | null {
+  return guest === undefined ? null : markup`<br />In a guest: ${guest}`;
 }
 
 /** A click selects the whole line even where scripts are off. */

@@ -4,7 +4,15 @@ import { faultFacts } from '../fault-facts.js';
 import { Histogram } from '../histogram.js';
 import type { Summary } from '../summary.js';
 import { clip, duration, grouped, oneLine, percent, plural } from '../text.js';
-import { caveats, controlSentence, headline, loosestBound, triedSentences, verdictOf } from '../words.js';
+import {
+  caveats,
+  controlSentence,
+  headline,
+  loosestBound,
+  noteText,
+  triedSentences,
+  verdictOf,
+} from '../words.js';
 import { crashesInProtocols, protocols, recoveryTimes } from './charts-protocol.js';
 import { verdictsOverTrials } from './charts.js';
 import { copyScript, findingsSection } from './findings.js';
@@ -274,7 +282,7 @@ function limitsSection(summary: Summary): Html {
         ? null
         : markup`<h3>Notes</h3>
             <ul>
-              ${summary.notes.map(({ level, text }) => markup`<li>${level === 'warning' ? 'Warning: ' : ''}${text}</li>`)}
+              ${summary.notes.map((note) => markup`<li>${noteText(note)}</li>`)}
             </ul>`
     }
   </section>`;
