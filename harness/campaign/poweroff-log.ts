@@ -17,6 +17,7 @@ import type { Guests } from '../poweroff/guests.js';
 import type { RecoverPlace } from '../poweroff/modes.js';
 import { labelOf, type PowerOffJob } from '../poweroff/order.js';
 import { recordInGuest, type LoggedRun } from '../poweroff/record.js';
+import { VmError } from '../vm/error.js';
 import type { CampaignContext } from './context.js';
 import { nothing, statesEvent, type Told } from './disk-told.js';
 import { namingGuests, whereOf } from './poweroff-finding.js';
@@ -55,9 +56,18 @@ export async function exploreLog(order: LogOrder): Promise<number> {
   try {
     const fs = parseFileSystem(job.fs);
     const guests = order.guests();
-    const ran = await recordInGuest(guests, { target, seed, fs, commits: order.commits, folder });
-    if (ran.recording.trouble !== null) {
-      warn(ran.recording.trouble);
+    const run = { target, seed, fs, commits: order.commits, folder };
+    const ran = await recordInGuest(guests, run).catch((error: unknown) => {
+      // It says no more of the target than a guest that dies before its cut.
+      if (error instanceof VmError && error.guestDied) return error;
+      throw error;
+    });
+    if (ran instanceof VmError || ran.recording.trouble !== null) {
+      warn(
+        ran instanceof VmError
+          ? `the guest died while it worked: ${ran.message}`
+          : (ran.recording.trouble ?? ''),
+      );
       tell(order, { ...nothing, counts: { 'not-measured': 1 } });
       return 0;
     }

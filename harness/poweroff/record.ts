@@ -4,16 +4,21 @@ import type { Target } from '../core/target.js';
 import type { FileSystem } from '../disk/file-systems.js';
 import type { Recording } from '../disk/recording.js';
 import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
+import { AgentError } from '../guest/client.js';
 import type { Marks } from '../guest/protocol.js';
+import type { SubjectRun } from '../subjects/subject.js';
 import { dataDevice } from '../vm/config.js';
 import type { Vm } from '../vm/vm.js';
 import { copyDisk, traceOfLog } from './block-log.js';
 import { setUp, whyNoSetUp } from './first-guest.js';
 import { bringTarget, mapFiles, mountData, mountFolder, targetFolder, type Guests } from './guests.js';
+import { rejectFor } from './second-guest.js';
 
 /** The file system's log is emptied so often (in commits): recovery takes as long as the log is. */
 const freezeEvery = 10;
+/** Longest run, and more for each commit of it: guests are slow, and some commits are. */
 const runMillis = 180_000;
+const commitMillis = 1000;
 
 export interface LoggedRun {
   recording: Recording;
@@ -30,7 +35,10 @@ export interface RunOrder {
   folder: string;
 }
 
-/** Rejects where guests cannot be had or our own parts fail; a target's failure is the recording's `trouble`. */
+/**
+ * Rejects where guests cannot be had or our own parts fail, also with how the guest died, if it did; a target's failure is the
+ * recording's `trouble`.
+ */
 export async function recordInGuest(guests: Guests, order: RunOrder): Promise<LoggedRun> {
   const started = performance.now();
   const { fs, folder } = order;
@@ -72,11 +80,18 @@ async function runAll(
     const create = target.kind === 'backend' && done === 0;
     // A program of the user's own works on until it is stopped: it runs once.
     const all = target.kind === 'command' ? commits : part;
-    const ran = await agent.call(
-      'run',
-      { target: there, dir: targetFolder, seed, create, commits: all, plan: null, marks },
-      { timeoutMillis: runMillis },
-    );
+    const hostTrouble = vm.watchHost();
+    const timeoutMillis = runMillis + all * commitMillis;
+    let ran: SubjectRun;
+    try {
+      const params = { target: there, dir: targetFolder, seed, create, commits: all, plan: null, marks };
+      ran = await agent.call('run', params, { timeoutMillis });
+    } catch (error) {
+      if (!(error instanceof AgentError && error.kind === 'timeout')) throw error;
+      await rejectFor(hostTrouble);
+      const trouble = `${all} commits took longer than ${timeoutMillis / 1000} s: ask for fewer with --commits`;
+      return { acked, log: logs.join('\n'), trouble };
+    }
     logs.push(ran.log);
     acked = Math.max(acked, ran.acked);
     await agent.call('freeze', { dir: mountFolder });

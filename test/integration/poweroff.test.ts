@@ -264,6 +264,27 @@ describe('a campaign of power-offs', function () {
     expect(JSON.parse(replayed.stdout)).to.deep.include({ verdict: 'torn', same: true });
   });
 
+  it('has measured nothing where the guest dies whose log is wanted, and says so', async () => {
+    const dies = ['--setup', 'true', '--run', 'echo c >/proc/sysrq-trigger; sleep 60', '--check', 'true'];
+    const args = [
+      '--fault',
+      'poweroff',
+      '--power-off-mode',
+      'log',
+      '--fs',
+      'ext4',
+      '--states',
+      '5',
+      '--json',
+    ];
+    const { status, stdout } = await plugpull(['run', ...dies, ...args, '--out', 'out'], folder(), 230_000);
+    expect(status).to.equal(2);
+    const { verdict, notes } = JSON.parse(stdout) as { verdict: string; notes: { text: string }[] };
+    expect(verdict).to.equal('not-measured');
+    const told = notes.map(({ text }) => text).join('\n');
+    expect(told).to.match(/ext4 on 6.1, log: the guest died while it worked: .*panicked/);
+  });
+
   it('leaves no guest behind, neither after a signal nor after a SIGKILL', async () => {
     const interrupted = run('--fs', 'ext4', '--power-off-mode', 'volatile', '--trials', '10000');
     await until('a trial', () => trials().length > 0, 200_000);
