@@ -1,6 +1,6 @@
 /** Guests that really lose their power. */
 import { expect } from 'chai';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { RunEvent, TrialEnded } from '../../harness/core/events.js';
 import { defaultCommandLimits, type Target } from '../../harness/core/target.js';
@@ -10,6 +10,7 @@ import { Guests } from '../../harness/poweroff/guests.js';
 import { runPowerTrial, survivors, type PowerTrial, type TrialOrder } from '../../harness/poweroff/trial.js';
 import { VmError } from '../../harness/vm/error.js';
 import { plugpull, root, temporaryFolder, until } from '../support/cli.js';
+import { asNobody, cacheWith, giveAway } from '../support/nobody.js';
 import { rejected } from '../support/rejected.js';
 import { guestParts, testFolder } from '../support/vm.js';
 import { redoBank as redo } from '../support/targets.js';
@@ -283,6 +284,28 @@ describe('a campaign of power-offs', function () {
     expect(verdict).to.equal('not-measured');
     const told = notes.map(({ text }) => text).join('\n');
     expect(told).to.match(/ext4 on 6.1, log: the guest died while it worked: .*panicked/);
+  });
+
+  it('needs no root: neither to boot a guest, nor for trials, logs and a replay', async function () {
+    if (process.getuid?.() !== 0) this.skip(); // then all the others show it
+    const { image } = await guestParts(this);
+    const cache = cacheWith(image);
+    try {
+      giveAway(cache);
+      const what = ['--planted', 'redo.log-not-synced', '--workload', 'bank', '--fault', 'poweroff'];
+      const args = ['--fs', 'ext4', '--trials', '40', '--states', '40', '--commits', '5', '--seed', '4'];
+      const modes = ['--power-off-mode', 'volatile,log', '--out', 'out', '--quiet', '--json'];
+      const { status, stdout, stderr } = await asNobody(cache, ['run', ...what, ...args, ...modes]);
+      expect(status, stderr).to.equal(0);
+      const { findings } = JSON.parse(stdout) as { findings: { verdict: string; folder: string }[] };
+      expect(findings.map(({ verdict }) => verdict)).to.include('lost');
+      const finding = path.join('out', findings[0]?.folder ?? '');
+      const again = await asNobody(cache, ['replay', finding, '--json']);
+      expect(again.status, again.stderr).to.equal(1);
+      expect(JSON.parse(again.stdout)).to.include({ same: true });
+    } finally {
+      rmSync(cache, { recursive: true, force: true });
+    }
   });
 
   it('leaves no guest behind, neither after a signal nor after a SIGKILL', async () => {

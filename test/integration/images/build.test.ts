@@ -2,10 +2,7 @@
 import { expect } from 'chai';
 import { spawn, spawnSync } from 'node:child_process';
 import {
-  chmodSync,
-  chownSync,
   copyFileSync,
-  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,10 +13,10 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Context } from 'mocha';
-import { findImage, qemuFor, type VmImage } from '../../../harness/images/image.js';
+import { BrokenImageError, findImage, qemuFor, type VmImage } from '../../../harness/images/image.js';
 import { executable, plugpull, processesNaming, until } from '../../support/cli.js';
-
-const nobody = 65534;
+import { asNobody, cacheWith, ended, giveAway } from '../../support/nobody.js';
+import { rejected } from '../../support/rejected.js';
 
 /** The image of a kernel; skips the test, by name of what is missing, where there is none. */
 async function imageFor(test: Context, kernel: string): Promise<VmImage> {
@@ -27,24 +24,6 @@ async function imageFor(test: Context, kernel: string): Promise<VmImage> {
   if (image !== null) return image;
   if (test.test !== undefined) test.test.title += ` (there is no image: bin/plugpull image build ${kernel})`;
   return test.skip();
-}
-
-/** A cache that has one image. */
-function cacheWith(image: VmImage): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'plugpull-images-'));
-  chmodSync(folder, 0o755);
-  const to = path.join(folder, 'images', image.id);
-  mkdirSync(path.dirname(to), { recursive: true });
-  cpSync(image.folder, to, { recursive: true });
-  rmSync(path.join(to, '.verified.json'), { force: true });
-  return folder;
-}
-
-function giveAway(folder: string): void {
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    chownSync(path.join(folder, name), nobody, nobody);
-  }
-  chownSync(folder, nobody, nobody);
 }
 
 describe('images that are built', () => {
@@ -61,7 +40,7 @@ describe('images that are built', () => {
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
   });
 
-  it('are refused, by every command that needs them, when a bit of them flips; `image rm` is the way out', async function () {
+  it('are told to be broken, and are not used, when a bit of them flips; `image rm` is the way out', async function () {
     const image = await imageFor(this, '6.1');
     const cache = use(cacheWith(image));
     const root = path.join(cache, 'images', image.id, 'initrd');
@@ -78,6 +57,7 @@ describe('images that are built', () => {
     const doctor = await plugpull(['doctor'], cache);
     expect(doctor.stdout).to.include(`image ${image.id} is broken: the checksum of initrd is wrong`);
     expect(doctor.stdout).to.include(`plugpull image rm ${image.id}`);
+    expect(await rejected(findImage('6.1'), BrokenImageError)).to.include({ id: image.id });
     const removed = await plugpull(['image', 'rm', image.id], cache);
     expect(removed.status, removed.stderr).to.equal(0);
     expect(await findImage('6.1')).to.equal(null);
@@ -192,23 +172,6 @@ describe('images that are built', () => {
   }
 });
 
-interface Ended {
-  status: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs plugpull as an ordinary user. */
-function asNobody(cache: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const user = ['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups'];
-  const child = spawn('/usr/bin/setpriv', [...user, process.execPath, executable, ...args], {
-    cwd: cache,
-    env: { ...process.env, PLUGPULL_CACHE: cache, HOME: cache, USER: 'nobody', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  return ended(child, 150_000);
-}
-
 function boot(program: string, image: VmImage): Promise<string> {
   const drive = `if=none,id=root,format=raw,readonly=on,file=${image.root}`;
   const args = [
@@ -233,19 +196,4 @@ function boot(program: string, image: VmImage): Promise<string> {
   ];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   return ended(child, 170_000).then(({ stdout, stderr }) => stdout + stderr);
-}
-
-function ended(child: ReturnType<typeof spawn>, millis: number): Promise<Ended> {
-  const timer = setTimeout(() => child.kill('SIGKILL'), millis);
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (status) => {
-      clearTimeout(timer);
-      resolve({ status, stdout, stderr });
-    });
-  });
 }
