@@ -1,8 +1,10 @@
 /** Fault `power-command` on rig `host`: a real machine over ssh loses its power, again and again. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { violationsIn } from '../core/counts.js';
+import { PlugpullError, storageError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
 import type { TrialEnded } from '../core/events.js';
 import { trialSeed } from '../core/seed.js';
 import { summarize, type Target } from '../core/target.js';
@@ -10,11 +12,13 @@ import { isViolation } from '../core/verdict.js';
 import { drawPowerCut } from '../faults/power.js';
 import { quote } from '../host/connection.js';
 import { HostError } from '../host/error.js';
-import { canClone, shell, type HostFacts } from '../host/facts.js';
+import { canClone, type HostFacts, type Mount, shell } from '../host/facts.js';
 import { Machine } from '../host/machine.js';
 import type { HostOptions } from '../host/options.js';
+import { Place, placeIn } from '../host/place.js';
 import { runHostTrial, type HostOutcome } from '../host/trial.js';
-import type { Budget, CampaignContext, Engine } from './context.js';
+import type { Judgement } from '../oracle/judge.js';
+import type { Budget, CampaignContext, Engine, Shard } from './context.js';
 
 /** Trials in a row that measured nothing, of one target, after which it is left alone; and of all, after which we give up. */
 const hopeless = 10;
@@ -25,7 +29,20 @@ const controlTrials = 60;
 const enoughCuts = 3;
 const evidenceBytes = 256 * 1024 ** 2;
 
+/** In the run directory: what the folder lies on, so that the rest of the run torments no other file system. */
+const mountFile = 'host-mount.json';
+
 export const defaultHostCommits = 40_000;
+
+/** What all trials of a run share. */
+interface Rig {
+  context: CampaignContext;
+  machine: Machine;
+  place: Place;
+  fs: string;
+  /** For evidence that is brought here. */
+  folder: string;
+}
 
 export class HostEngine implements Engine {
   readonly fault = 'power-command';
@@ -41,15 +58,30 @@ export class HostEngine implements Engine {
   async run(context: CampaignContext, budget: Budget, firstIndex: number): Promise<number> {
     const deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
     const note = (text: string): void => context.emit({ type: 'note', level: 'info', text });
-    const machine = new Machine(this.options, note);
+    const seenMount = path.join(context.runFolder, mountFile);
+    const machine = new Machine(this.options, note, readMount(seenMount));
+    const place = new Place(placeIn(this.options.remoteDir));
     const folder = mkdtempSync(path.join(context.workFolder, 'host-'));
     try {
       const { facts } = await machine.up();
+      writeMount(seenMount, facts.mount);
       note(describe(machine.name, facts));
       const targets = this.start(context, facts);
-      return await this.torture({ context, machine, facts, targets, folder }, deadline, budget, firstIndex);
+      const { fs } = facts.mount;
+      try {
+        const last = budget.trials === null ? Infinity : firstIndex + budget.trials;
+        return await this.torture(
+          { context, machine, place, fs, folder },
+          targets,
+          deadline,
+          firstIndex,
+          last,
+        );
+      } finally {
+        this.end(context, targets, fs);
+      }
     } finally {
-      await this.tidy(machine);
+      await this.tidy(machine, place);
       machine.leave();
       rmSync(folder, { recursive: true, force: true });
     }
@@ -72,39 +104,27 @@ export class HostEngine implements Engine {
   }
 
   private async torture(
-    on: { context: CampaignContext; machine: Machine; facts: HostFacts; targets: Target[]; folder: string },
+    rig: Rig,
+    targets: Target[],
     deadline: number,
-    budget: Budget,
     firstIndex: number,
+    last: number,
   ): Promise<number> {
-    const { context, machine, facts, targets, folder } = on;
-    const last = budget.trials === null ? Infinity : firstIndex + budget.trials;
-    const { fs } = facts.mount;
+    const { context, fs } = rig;
     let index = firstIndex;
     let inVain = 0;
-    while (index < last && performance.now() < deadline && !context.stopping()) {
-      const open = targets.filter((target) => !this.settled(context, target, fs));
-      if (open.length === 0) break;
-      const target = targets[index % targets.length];
-      const { shard, done } = context;
-      const mine = index % shard.of === shard.index - 1 && !done.has(index);
-      if (target === undefined || !mine || !open.includes(target)) {
-        index++;
-        continue;
-      }
-      const outcome = await this.trial(context, machine, target, index, fs, folder);
-      index++;
-      inVain = outcome.judgement.verdict === 'not-measured' ? inVain + 1 : 0;
-      if (outcome.failure !== null) throw outcome.failure;
-      if (inVain >= patience) {
-        throw new HostError(
-          'unfit',
-          `${inVain} trials in a row measured nothing: ${outcome.judgement.reason ?? ''}`,
-          'see docs/real-machines.md; go on by `run --resume` when it is mended',
-        );
-      }
+    while (performance.now() < deadline && !context.stopping()) {
+      const open = targets.map((target) => !this.settled(context, target, fs));
+      const next = nextTrial(open, context.shard, context.done, index);
+      const target = targets[next % targets.length];
+      if (target === undefined || next >= last) break;
+      const { judgement, failure } = await this.trial(rig, target, next);
+      index = next + 1;
+      if (failure !== null) throw failure;
+      const broken = judgement.verdict === 'harness-broken';
+      inVain = broken || judgement.verdict === 'not-measured' ? inVain + 1 : 0;
+      if (inVain >= patience) throw tooOften(inVain, judgement);
     }
-    this.end(context, targets, fs);
     return index;
   }
 
@@ -115,18 +135,11 @@ export class HostEngine implements Engine {
     return counts['not-measured'] >= hopeless && counts.held === 0 && !violated;
   }
 
-  private async trial(
-    context: CampaignContext,
-    machine: Machine,
-    target: Target,
-    index: number,
-    fs: string,
-    folder: string,
-  ): Promise<HostOutcome> {
+  private async trial(rig: Rig, target: Target, index: number): Promise<HostOutcome> {
+    const { context, machine, place, fs, folder } = rig;
     const seed = trialSeed(context.seed, index);
     const plan = drawPowerCut(seed);
-    const root = path.posix.join(this.options.remoteDir, 'plugpull');
-    const outcome = await runHostTrial(machine, root, { target, seed, plan, commits: this.commits });
+    const outcome = await runHostTrial(machine, place, { target, seed, plan, commits: this.commits });
     const { judgement, acked, millis } = outcome;
     if (outcome.unflushedLost !== null) this.unflushed[outcome.unflushedLost ? 'lost' : 'kept']++;
     const ended: TrialEnded = {
@@ -148,14 +161,17 @@ export class HostEngine implements Engine {
         total: Math.round(millis.total),
       },
     };
-    context.emit(ended);
-    if (isViolation(ended.verdict)) {
-      const { verdict } = ended;
+    const { verdict } = ended;
+    if (!isViolation(verdict)) {
+      context.emit(ended);
+    } else {
+      // Brought here first: no violation is told without what shows it.
       const { kernel, afterCrash } = await this.evidence(
         machine,
         outcome,
         path.join(folder, `trial-${index}`),
       );
+      context.emit(ended);
       context.addFinding({
         trial: index,
         target,
@@ -230,11 +246,55 @@ export class HostEngine implements Engine {
   }
 
   /** Leaves nothing of the targets behind, where the machine can still be reached. */
-  private async tidy(machine: Machine): Promise<void> {
+  private async tidy(machine: Machine, place: Place): Promise<void> {
     const session = machine.current;
-    if (session === null) return;
-    const root = path.posix.join(this.options.remoteDir, 'plugpull');
-    await session.connection.exec(shell(`rm -rf ${quote(root)}`)).catch(() => undefined);
+    if (session !== null) await place.remove(session.connection).catch(() => undefined);
+  }
+}
+
+/**
+ * Index of the next trial: this shard's, not done yet, and of a target that is open; targets take turns. Infinity: there
+ * is none, for this shard may see only some of the targets.
+ * @param open for each target
+ */
+export function nextTrial(
+  open: readonly boolean[],
+  { index: shard, of }: Shard,
+  done: ReadonlySet<number>,
+  from: number,
+): number {
+  // After so many, shard and target come round again.
+  const round = open.length * of;
+  for (let index = from, left = round; left > 0; index++) {
+    if (done.has(index)) continue;
+    left--;
+    if (index % of === shard - 1 && open[index % open.length] === true) return index;
+  }
+  return Infinity;
+}
+
+function tooOften(times: number, { verdict, reason = '' }: Judgement): PlugpullError {
+  const what = `${times} trials in a row measured nothing: ${reason}`;
+  const remedy = 'see docs/real-machines.md; go on by `run --resume` when it is mended';
+  return verdict === 'harness-broken'
+    ? new PlugpullError(what, exitCodes.ownFailure, remedy)
+    : new HostError('unfit', what, remedy);
+}
+
+/** As an earlier part of the run has left it; null: there is none, or none that was written to its end. */
+function readMount(file: string): Mount | null {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Mount;
+  } catch {
+    return null;
+  }
+}
+
+function writeMount(file: string, mount: Mount): void {
+  try {
+    writeFileSync(file, JSON.stringify(mount));
+  } catch (error) {
+    throw storageError(error, file);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Target } from '../core/target.js';
 import { parseAddress } from '../host/address.js';
 import { loginMethods } from '../host/identity.js';
 import { hostDefaults } from '../host/options.js';
+import { placeIn } from '../host/place.js';
 import type { RunFlags } from './flags.js';
 
 /** A machine loses its power only when it is named, or asked for. */
@@ -21,6 +22,16 @@ export function hostEngine(flags: RunFlags, targets: Target[]): HostEngine {
   };
   const address = parseAddress(need('--host', flags.host));
   const powerOff = need('--power-off', flags.powerOff);
+  const remoteDir = absolute('--remote-dir', need('--remote-dir', flags.remoteDir));
+  const tools = (flag: string, folder: string): string => {
+    const there = absolute(flag, folder);
+    const place = placeIn(remoteDir);
+    if (there !== place && !there.startsWith(`${place}/`)) return there;
+    throw new UsageError(
+      `${flag} ${there} lies in ${place}, where the targets live: each trial empties that folder`,
+      `name another folder by ${flag} or --remote-dir`,
+    );
+  };
   return new HostEngine(
     targets,
     {
@@ -30,10 +41,10 @@ export function hostEngine(flags: RunFlags, targets: Target[]): HostEngine {
       powerOff,
       powerOn: flags.powerOn ?? null,
       afterBoot: flags.afterBoot ?? null,
-      remoteDir: absolute('--remote-dir', need('--remote-dir', flags.remoteDir)),
-      remoteTools: absolute('--remote-tools', flags.remoteTools ?? hostDefaults.remoteTools),
+      remoteDir,
+      remoteTools: tools('--remote-tools', flags.remoteTools ?? hostDefaults.remoteTools),
       remotePlugpull:
-        flags.remotePlugpull === undefined ? null : absolute('--remote-plugpull', flags.remotePlugpull),
+        flags.remotePlugpull === undefined ? null : tools('--remote-plugpull', flags.remotePlugpull),
       bootMillis: flags.bootTimeout ?? hostDefaults.bootMillis,
       offMillis: flags.offFor ?? hostDefaults.offMillis,
       commandMillis: hostDefaults.commandMillis,

@@ -97,7 +97,12 @@ export class HostConnection {
       client.on('ready', resolve);
       client.on('close', () => reject(state.error ?? new Error('the connection was closed')));
     });
-    const timer = setTimeout(() => client.destroy(), options.timeoutMillis);
+    // It is awaited only once the way there has begun.
+    ready.catch(() => undefined);
+    const timer = setTimeout(() => {
+      state.error ??= new Error(`no login within ${options.timeoutMillis / 1000} s`);
+      client.destroy();
+    }, options.timeoutMillis);
     try {
       client.connect({
         host,
@@ -126,8 +131,6 @@ export class HostConnection {
   /** Runs a command by the user's shell there. Its exit is the caller's business; rejects where it could not run to its end. */
   async exec(command: string, options: ExecOptions = {}): Promise<Executed> {
     const { timeoutMillis = execMillis, maxBytes = execBytes, input } = options;
-    const opened = await this.open(command);
-    const { channel } = opened;
     const out: Buffer[] = [];
     let bytes = 0;
     let refuse: (error: HostError) => void = () => undefined;
@@ -136,29 +139,39 @@ export class HostConnection {
     });
     const because = (why: string): void =>
       refuse(new HostError('refused', `${this.name}: ${why}: ${command.slice(0, 200)}`));
-    channel.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= maxBytes) out.push(chunk);
-      else because(`a command said more than ${maxBytes} bytes`);
-    });
+    // From here: a machine that hangs may not even start it.
     const timer = setTimeout(
       () => because(`a command was not done within ${timeoutMillis / 1000} s`),
       timeoutMillis,
     );
+    const opening = this.open(command);
+    let channel: ClientChannel | null = null;
     try {
+      const opened = await Promise.race([opening, refused]);
+      if (opened instanceof HostError) throw opened;
+      ({ channel } = opened);
+      channel.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes <= maxBytes) out.push(chunk);
+        else because(`a command said more than ${maxBytes} bytes`);
+      });
       if (input === undefined) channel.end();
-      else input.pipe(channel);
+      else
+        input.once('error', (error) => because(`its input cannot be read: ${error.message}`)).pipe(channel);
       let end = await Promise.race([opened.ended, this.lost, refused]);
       if (!(end instanceof HostError) && end.exit === null && end.signal === null) {
         // The channels of a lost connection are closed first.
         end = await Promise.race([this.lost, sleep(lostMillis, end)]);
       }
-      if (!(end instanceof HostError)) return { ...end, stdout: Buffer.concat(out), stderr: opened.stderr() };
-      channel.destroy();
-      throw end;
+      if (end instanceof HostError) throw end;
+      return { ...end, stdout: Buffer.concat(out), stderr: opened.stderr() };
+    } catch (error) {
+      // One that opens late is nobody's.
+      opening.then((late) => late.channel.destroy()).catch(() => undefined);
+      throw error;
     } finally {
       clearTimeout(timer);
-      input?.unpipe(channel);
+      if (channel !== null) input?.unpipe(channel);
     }
   }
 
@@ -219,6 +232,14 @@ function preferred(types: string[]): ServerHostKeyAlgorithm[] {
 
 function explain(error: Error & { level?: string }, address: HostAddress): HostError {
   const name = addressText(address);
+  if (/too many authentication failures/i.test(error.message)) {
+    // It heard of the agent's other keys first.
+    return new HostError(
+      'login',
+      `${name} does not accept the first keys of the ssh agent, and listens to no more: ${error.message}`,
+      'name the private key by --identity',
+    );
+  }
   switch (error.level) {
     case 'client-authentication':
       return new HostError(

@@ -22,8 +22,8 @@ export interface Cut {
   acked: number;
   /** Why nothing was measured, or null. */
   trouble: string | null;
-  /** Power was cut, as far as we know. */
-  cut: boolean;
+  /** `on`: the power command was not even run. `doubtful`: it was, but failed, or the machine goes on answering. */
+  power: 'on' | 'doubtful' | 'off';
   wroteUnflushed: boolean;
   run: SubjectRun | null;
 }
@@ -40,18 +40,19 @@ const forever = 2 ** 31 - 1;
 export async function workAndCut(session: Session, work: Work): Promise<Cut> {
   const { agent } = session;
   const { target, dir, seed, plan, commits } = work;
-  const state: Omit<Cut, 'trouble' | 'cut'> & { done: boolean } = {
+  const state: Omit<Cut, 'trouble' | 'power'> & { begun: boolean; done: boolean } = {
     acked: target.kind === 'command' ? 0 : -1,
+    begun: false,
     done: false,
     run: null,
     wroteUnflushed: false,
   };
-  const result = (trouble: string | null, cut: boolean): Cut => ({
+  const result = (trouble: string | null, power: Cut['power']): Cut => ({
     acked: state.acked,
     wroteUnflushed: state.wroteUnflushed,
     run: state.run,
     trouble,
-    cut,
+    power,
   });
   const first = plan.afterCommit ?? 0;
   let reached: (value: 'moment') => void = () => undefined;
@@ -61,10 +62,11 @@ export async function workAndCut(session: Session, work: Work): Promise<Cut> {
   const forget = agent.onMark((text) => {
     const commit = /^ack (\d+)$/.exec(text)?.[1];
     if (commit !== undefined) state.acked = Number(commit);
+    if (text === 'begin') state.begun = true;
     if (text.startsWith('done')) state.done = true;
-    if (state.acked >= first) reached('moment');
+    // Commit 0 of a program is there before it runs: a cut would find nothing in flight.
+    if (state.begun && state.acked >= first) reached('moment');
   });
-  if (state.acked >= first) reached('moment');
   const create = target.kind === 'backend';
   const marks = { confirm: true, steps: false };
   const ended = agent
@@ -81,24 +83,27 @@ export async function workAndCut(session: Session, work: Work): Promise<Cut> {
     await sleep(millis, value, { signal: timers.signal }).catch(() => value);
   try {
     const begun = await Promise.race([moment, ended, after(workMillis, 'late' as const)]);
-    if (begun === 'late') return result(`no commit ${first} within ${workMillis / 1000} s`, false);
+    if (begun === 'late') {
+      const missing = state.begun ? `no commit ${first}` : 'the work had not begun';
+      return result(`${missing} within ${workMillis / 1000} s`, 'on');
+    }
     const now =
       begun === 'moment'
         ? await Promise.race([ended, after((plan.delayMicros ?? 0) / 1000, 'moment')])
         : begun;
-    if (now !== 'moment') return result(`before the power was cut, ${now}`, false);
+    if (now !== 'moment') return result(`before the power was cut, ${now}`, 'on');
     state.wroteUnflushed = await writeUnflushed(session, work.unflushed);
     const off = await work.powerOff();
-    if (!off.ok) return result(off.text, false);
+    if (!off.ok) return result(off.text, 'doubtful');
     if (!(await dies(session))) {
       const seconds = deathMillis / 1000;
       return result(
         `the power-off command ended well, but the machine still answered ${seconds} s later`,
-        false,
+        'doubtful',
       );
     }
-    if (state.run !== null || state.done) return result(`before the power failed, ${await ended}`, true);
-    return result((await wasEndedInOrder(session)) ? shutDown : null, true);
+    if (state.run !== null || state.done) return result(`before the power failed, ${await ended}`, 'off');
+    return result((await wasEndedInOrder(session)) ? shutDown : null, 'off');
   } finally {
     timers.abort();
     forget();

@@ -14,6 +14,8 @@ export interface Installed {
 }
 
 const agentFile = 'dist/harness/guest/main.js';
+/** Names of payloads, as a pattern of the shell. */
+const ids = '[0-9a-f]'.repeat(16);
 /** A slow machine on a slow wire. */
 const uploadMillis = 15 * 60_000;
 const machines: Partial<Record<NodeJS.Architecture, string>> = {
@@ -59,9 +61,9 @@ export async function install(
     const bytes = statSync(file).size;
     progress(`copying plugpull and node to ${connection.name} (${Math.ceil(bytes / 1024 ** 2)} MiB)`);
     const part = `${folder}.part`;
-    // What is there of an older plugpull is of no use any more.
+    // What is there of an older plugpull is of no use any more; a user's own files in that folder are not ours.
     const steps = [
-      `rm -rf ${quote(base)}`,
+      `rm -rf ${quote(base)}/${ids} ${quote(base)}/${ids}.part`,
       `mkdir -p ${quote(part)}`,
       `tar -xzf - -C ${quote(part)}`,
       'sync',

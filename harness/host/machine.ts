@@ -4,15 +4,18 @@ import { AgentClient, AgentError } from '../guest/client.js';
 import { addressText } from './address.js';
 import { type ChannelEnd, HostConnection, lastWords } from './connection.js';
 import { HostError } from './error.js';
-import { type HostFacts, readFacts, sameMount, unfit } from './facts.js';
+import { type HostFacts, type Mount, readFacts, sameMount, unfit } from './facts.js';
 import { findInstalled, install, type Installed } from './install.js';
 import { answers } from './knock.js';
 import type { HostOptions } from './options.js';
+import { PowerSwitch } from './switch.js';
 
 // Its server is there: even a machine that is short of everything then lets us in.
 const connectMillis = 60_000;
 const againMillis = 500;
 const knockAgainMillis = 100;
+/** A knock may get lost, and nobody is to be given power who has it. */
+const knocks = 3;
 /** A slow board needs its time to start node. */
 const agentMillis = 90_000;
 
@@ -27,14 +30,17 @@ export interface Session {
 
 export class Machine {
   readonly name: string;
+  readonly power: PowerSwitch;
   private session: Session | null = null;
-  private mountBefore: HostFacts['mount'] | null = null;
 
+  /** @param mount what the folder lies on, where an earlier part of the run has seen that */
   constructor(
     readonly options: HostOptions,
     private readonly progress: (text: string) => void,
+    private mount: Mount | null = null,
   ) {
     this.name = addressText(options.address);
+    this.power = new PowerSwitch(options);
   }
 
   /** The connection that there is. */
@@ -42,20 +48,29 @@ export class Machine {
     return this.session;
   }
 
-  /** The machine as it is; connects where it is not connected. Rejects with a HostError. */
+  /**
+   * The machine as it is; connects where it is not connected. One that does not answer is given power: whoever was to do
+   * that may have been killed. Rejects with a HostError.
+   */
   async up(): Promise<Session> {
     if (this.session !== null) return this.session;
-    // A machine that was there once may be booting, whyever.
-    if (this.mountBefore !== null) return await this.upAgain();
-    const connection = await this.connect(connectMillis);
-    return await this.begin(connection);
+    const there = await this.answers();
+    if (!there && this.options.powerOn !== null) {
+      this.progress(`${this.name} does not answer: giving it power`);
+      await this.givePower();
+    } else if (this.mount === null) {
+      // It is there or not: nobody has said that it will come.
+      return await this.begin(await this.connect(connectMillis));
+    }
+    return await this.upAgain();
   }
 
-  /** The machine after power came back: waits for its login and its folder, bounded. */
-  async upAgain(): Promise<Session> {
-    const deadline = performance.now() + this.options.bootMillis;
-    const connection = await this.waitForLogin(deadline);
-    return await this.begin(connection, deadline);
+  /** After a cut, or what should have been one: gives power back and waits, bounded. Rejects with a HostError. */
+  async comeBack(): Promise<Session> {
+    this.leave();
+    await sleep(this.options.offMillis);
+    await this.givePower();
+    return await this.upAgain();
   }
 
   /** Leaves it, at once; what the agent has under way there ends. */
@@ -70,29 +85,50 @@ export class Machine {
     return await HostConnection.connect({ address, login, knownHosts, timeoutMillis });
   }
 
-  private async waitForLogin(deadline: number): Promise<HostConnection> {
-    const { address } = this.options;
-    while (!(await answers(address)) && performance.now() < deadline) await sleep(knockAgainMillis);
+  private async givePower(): Promise<void> {
+    const on = await this.power.on();
+    // Whoever answers has power, whatever the command thinks of being run in vain.
+    if (on === null || on.ok || (await this.answers())) return;
+    throw new HostError('unreachable', on.text, 'see to the --power-on command');
+  }
+
+  private async answers(): Promise<boolean> {
+    for (let number = 1; ; number++) {
+      if (await answers(this.options.address)) return true;
+      if (number === knocks) return false;
+      await sleep(knockAgainMillis);
+    }
+  }
+
+  /** Waits for the login and the folder of a machine that may be booting. */
+  private async upAgain(): Promise<Session> {
+    const { address, bootMillis } = this.options;
+    const deadline = performance.now() + bootMillis;
     for (;;) {
-      const left = deadline - performance.now();
       try {
-        return await this.connect(Math.max(1000, Math.min(connectMillis, left)));
+        while (!(await answers(address)) && performance.now() < deadline) await sleep(knockAgainMillis);
+        const left = deadline - performance.now();
+        const connection = await this.connect(Math.max(1000, Math.min(connectMillis, left)));
+        return await this.begin(connection, deadline);
       } catch (error) {
-        // A booting machine refuses logins for a while; another host key will not change by itself.
+        // What boots refuses logins, lacks disks, and may start once more; another host key will not change by itself.
         if (!(error instanceof HostError) || error.kind === 'key') throw error;
-        if (performance.now() + againMillis < deadline) {
-          await sleep(againMillis);
-          continue;
-        }
-        throw new HostError(
-          'unreachable',
-          `${this.name} did not come back within ${this.options.bootMillis / 1000} s: ${error.message}`,
-          this.options.powerOn === null
-            ? 'does it start by itself when power returns? Else name a command by --power-on; more time: --boot-timeout'
-            : 'see to the machine and its --power-on command; more time: --boot-timeout',
-        );
+        if (performance.now() + againMillis >= deadline) throw this.notBack(error);
+        await sleep(againMillis);
       }
     }
+  }
+
+  private notBack(error: HostError): HostError {
+    // It is there, but not as it was.
+    if (error.kind === 'refused' || error.kind === 'unfit') return error;
+    return new HostError(
+      'unreachable',
+      `${this.name} did not come back within ${this.options.bootMillis / 1000} s: ${error.message}`,
+      this.options.powerOn === null
+        ? 'does it start by itself when power returns? Else name a command by --power-on; more time: --boot-timeout'
+        : 'see to the machine and its --power-on command; more time: --boot-timeout',
+    );
   }
 
   private async begin(connection: HostConnection, deadline?: number): Promise<Session> {
@@ -116,10 +152,10 @@ export class Machine {
     for (;;) {
       const { facts, folder } = await readFacts(connection, remoteDir);
       const refusal = unfit(this.name, remoteDir, folder, facts);
-      const before = this.mountBefore;
+      const before = this.mount;
       const other = before !== null && !sameMount(before, facts.mount);
       if (refusal === null && !other) {
-        this.mountBefore = facts.mount;
+        this.mount = facts.mount;
         return facts;
       }
       if (performance.now() + againMillis < deadline) {

@@ -12,6 +12,11 @@ export interface PowerResult {
 
 const logBytes = 4096;
 
+/** What a power command is told by its environment. */
+export function environment(address: HostAddress): NodeJS.ProcessEnv {
+  return { ...process.env, PLUGPULL_HOST: address.host, PLUGPULL_ADDRESS: addressText(address) };
+}
+
 /**
  * Runs a command by /bin/sh. What it starts in the background may live on (a command may start a whole machine); the
  * command itself, and all of its process group, is killed after `timeoutMillis`.
@@ -26,7 +31,7 @@ export async function runPowerCommand(
   const child = spawn('/bin/sh', ['-c', command], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, PLUGPULL_HOST: address.host, PLUGPULL_ADDRESS: addressText(address) },
+    env: environment(address),
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -47,32 +52,26 @@ export async function runPowerCommand(
     state.late = true;
     killGroup();
   }, timeoutMillis);
-  process.once('exit', killGroup);
+  // Before power is given back at the exit.
+  process.prependOnceListener('exit', killGroup);
   try {
-    const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>(
-      (resolve, reject) => {
-        child.once('error', reject);
-        // Not `close`: what it left in the background may hold its stdout for ever.
-        child.once('exit', (exit, by) => resolve({ code: exit, signal: by }));
-      },
-    );
+    const { code, how } = await new Promise<{ code: number | null; how: string }>((resolve) => {
+      child.once('error', (error) => resolve({ code: null, how: error.message }));
+      // Not `close`: what it left in the background may hold its stdout for ever.
+      child.once('exit', (exit, by) => resolve({ code: exit, how: by ?? `exit ${exit ?? '?'}` }));
+    });
     // What it wrote just before its end is read in the next turn.
     await new Promise((resolve) => setTimeout(resolve, 10));
-    const millis = performance.now() - started;
     const words = lastWords(said);
-    const tail = words === '' ? '' : `: ${words}`;
-    if (state.late) {
-      return {
-        ok: false,
-        text: `the ${what} command was not done in ${timeoutMillis / 1000} s${tail}`,
-        millis,
-      };
-    }
-    if (code === 0) return { ok: true, text: `the ${what} command ended well${tail}`, millis };
+    const ended = state.late
+      ? `was not done in ${timeoutMillis / 1000} s`
+      : code === 0
+        ? 'ended well'
+        : `failed (${how})`;
     return {
-      ok: false,
-      text: `the ${what} command failed (${signal ?? `exit ${code ?? '?'}`})${tail}`,
-      millis,
+      ok: code === 0 && !state.late,
+      text: `the ${what} command ${ended}${words === '' ? '' : `: ${words}`}`,
+      millis: performance.now() - started,
     };
   } finally {
     clearTimeout(timer);

@@ -10,6 +10,7 @@ import { parseAddress } from '../../harness/host/address.js';
 import { loginMethods } from '../../harness/host/identity.js';
 import { Machine } from '../../harness/host/machine.js';
 import { hostDefaults, type HostOptions } from '../../harness/host/options.js';
+import { Place } from '../../harness/host/place.js';
 import { runHostTrial } from '../../harness/host/trial.js';
 import { plugpull, processesNaming, root, temporaryFolder, until, type CliResult } from '../support/cli.js';
 import { makeKey, Sshd, whyNoSshd } from '../support/sshd.js';
@@ -202,7 +203,7 @@ const why = whyNoSshd();
       const machine = new Machine(options, () => undefined);
       const place = path.join(folder, 'plugpull');
       const wait = 'n=0; while :; do n=$((n + 1)); echo "plugpull commit $n"; read -r go || sleep 1; done';
-      const running = runHostTrial(machine, place, {
+      const running = runHostTrial(machine, new Place(place), {
         target: {
           kind: 'command',
           id: 'program',
