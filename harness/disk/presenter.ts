@@ -17,8 +17,13 @@ import {
 export interface PresenterOptions {
   /** How changes by the kernel are found; see `plugpull-disk explore`. */
   undo?: 'auto' | 'trace' | 'compare';
-  /** For the audit of read-sets: a hole in them, at every n-th block. */
+  /** After every n-th state the whole disk is compared with what it should hold. 0: never; not there: now and then. */
+  auditUndo?: number;
+  /** Pages of events of the kernel that are held while a state is shown. */
+  eventPages?: number;
+  /** For audits: a hole in what is seen, at every n-th block that is read or request to write. */
   forgetReads?: number;
+  forgetWrites?: number;
 }
 
 export class Presenter implements StateSource {
@@ -38,14 +43,21 @@ export class Presenter implements StateSource {
     checker: Checker,
     folder: string,
     unit: number,
-    { undo = 'auto', forgetReads = 0 }: PresenterOptions = {},
+    { undo = 'auto', auditUndo, eventPages, forgetReads, forgetWrites }: PresenterOptions = {},
   ): Promise<Presenter> {
     const mount = path.join(folder, 'state');
     mkdirSync(mount, { recursive: true });
+    const rare = Object.entries({
+      '--audit-undo': auditUndo,
+      '--event-pages': eventPages,
+      '--forget-reads': forgetReads,
+      '--forget-writes': forgetWrites,
+    });
     const explorer = await LineProcess.start(
       ...['explore', '--base', recording.base, '--trace', recording.trace, '--folder', mount],
       ...['--type', recording.fs.type, '--options', recording.fs.options, '--unit', String(unit)],
-      ...['--undo', undo, '--forget-reads', String(forgetReads)],
+      ...['--undo', undo],
+      ...rare.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
     );
     const presenter = new Presenter(explorer, checker, mount);
     if ((await explorer.ask('sees')) === '1') presenter.reads = presenter.watch();

@@ -19,9 +19,9 @@ namespace plugpull::disk {
 namespace {
 
 constexpr char kTracing[] = "/sys/kernel/tracing";
-constexpr size_t kRingPages = 128;  // a power of two
 constexpr size_t kPage = 4096;
-constexpr size_t kRingBytes = (kRingPages + 1) * kPage;
+// No record of an event is longer.
+constexpr size_t kMaxRecord = 512;
 
 std::string read_event(const char* name) {
   const std::string path = std::string(kTracing) + "/events/block/block_bio_queue/" + name;
@@ -50,7 +50,7 @@ unsigned offset_of(const std::string& format, const std::string& field) {
 
 }  // namespace
 
-BioWatch::BioWatch(unsigned major, unsigned minor) {
+BioWatch::BioWatch(unsigned major, unsigned minor, Watched what, size_t pages) : data_bytes_(pages * kPage) {
   const std::string events = std::string(kTracing) + "/events";
   // Ours is a private mount namespace, so nobody else sees this.
   if (access(events.c_str(), F_OK) != 0)
@@ -66,7 +66,9 @@ BioWatch::BioWatch(unsigned major, unsigned minor) {
   attributes.sample_type = PERF_SAMPLE_TIME | PERF_SAMPLE_RAW;
   attributes.sample_period = 1;
   attributes.disabled = 1;
-  const std::string filter = "dev == " + std::to_string((major << 20) | minor);
+  std::string filter = "dev == " + std::to_string((major << 20) | minor);
+  // What writes, discards or zeroes begins with another letter, or with F for a flush before it.
+  if (what == Watched::kWrites) filter += " && !(rwbs ~ \"R*\")";
   const long cpus = sysconf(_SC_NPROCESSORS_CONF);
   for (int cpu = 0; cpu < cpus; cpu++) {
     Ring ring{
@@ -75,7 +77,7 @@ BioWatch::BioWatch(unsigned major, unsigned minor) {
     if (ring.fd.get() < 0 && errno == ENODEV) continue;  // a CPU that is switched off
     check(ring.fd.get(), "perf_event_open");
     check(ioctl(ring.fd.get(), PERF_EVENT_IOC_SET_FILTER, filter.c_str()), "filter the tracepoint");
-    void* memory = mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd.get(), 0);
+    void* memory = mmap(nullptr, data_bytes_ + kPage, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd.get(), 0);
     if (memory == MAP_FAILED) fail(errno, "map the events");
     ring.memory = static_cast<char*>(memory);
     rings_.push_back(std::move(ring));
@@ -84,7 +86,7 @@ BioWatch::BioWatch(unsigned major, unsigned minor) {
 }
 
 BioWatch::~BioWatch() {
-  for (const Ring& ring : rings_) munmap(ring.memory, kRingBytes);
+  for (const Ring& ring : rings_) munmap(ring.memory, data_bytes_ + kPage);
 }
 
 bool BioWatch::drain(const std::function<void(const Bio&)>& seen) {
@@ -96,19 +98,19 @@ bool BioWatch::drain(const std::function<void(const Bio&)>& seen) {
 bool BioWatch::drain(Ring& ring, const std::function<void(const Bio&)>& seen) {
   auto* page = reinterpret_cast<perf_event_mmap_page*>(ring.memory);
   const char* data = ring.memory + kPage;
-  constexpr uint64_t kSize = kRingPages * kPage;
+  const uint64_t from = page->data_tail;
   const uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
-  uint64_t tail = page->data_tail;
   bool all = true;
-  char record[512];
-  while (tail < head) {
+  char record[kMaxRecord];
+  for (uint64_t tail = from; tail < head;) {
     perf_event_header header;
-    const auto copy = [&](void* into, uint64_t from, size_t size) {
-      for (size_t i = 0; i < size; i++) static_cast<char*>(into)[i] = data[(from + i) % kSize];
+    const auto copy = [&](void* into, uint64_t at, size_t size) {
+      for (size_t i = 0; i < size; i++) static_cast<char*>(into)[i] = data[(at + i) % data_bytes_];
     };
     copy(&header, tail, sizeof header);
+    // Anything else than an event is a note about lost ones, or nothing that we know.
+    if (header.type != PERF_RECORD_SAMPLE || header.size > sizeof record) all = false;
     if (header.size == 0) break;
-    if (header.type == PERF_RECORD_LOST) all = false;
     if (header.type == PERF_RECORD_SAMPLE && header.size <= sizeof record) {
       copy(record, tail, header.size);
       uint64_t nanos = 0;
@@ -118,14 +120,16 @@ bool BioWatch::drain(Ring& ring, const std::function<void(const Bio&)>& seen) {
       uint32_t count = 0;
       std::memcpy(&sector, raw + sector_at_, sizeof sector);
       std::memcpy(&count, raw + count_at_, sizeof count);
-      // `R`, `RA`, `RM` …; what writes, discards or zeroes begins with another letter, or with F for a flush
-      // before it.
+      // `R`, `RA`, `RM` …
       if (count > 0) seen({nanos, sector * 512, uint64_t{count} * 512, raw[type_at_] == 'R'});
     }
     tail += header.size;
   }
-  __atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
-  return all;
+  __atomic_store_n(&page->data_tail, head, __ATOMIC_SEQ_CST);
+  // The kernel tells of an event that did not fit only with the next one that does. But where one did not
+  // fit, the ring was full but for less than a record and that note; and nobody but we made room, just now.
+  const uint64_t filled = __atomic_load_n(&page->data_head, __ATOMIC_SEQ_CST) - from;
+  return all && filled + 2 * kMaxRecord <= data_bytes_;
 }
 
 }  // namespace plugpull::disk

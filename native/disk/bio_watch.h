@@ -2,6 +2,7 @@
 #ifndef PLUGPULL_NATIVE_DISK_BIO_WATCH_H_
 #define PLUGPULL_NATIVE_DISK_BIO_WATCH_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -17,16 +18,21 @@ struct Bio {
   bool read;
 };
 
+enum class Watched { kAll, kWrites };
+
+constexpr size_t kEventPages = 128;
+
 class BioWatch {
  public:
+  // `what`: see Watched. `pages`: of events that each CPU holds between two calls of drain(), a power of two.
   // Throws std::system_error where the kernel does not offer it (no tracefs, no perf events, no right to
   // them).
-  BioWatch(unsigned major, unsigned minor);
+  BioWatch(unsigned major, unsigned minor, Watched what, size_t pages = kEventPages);
   ~BioWatch();
   BioWatch(const BioWatch&) = delete;
   BioWatch& operator=(const BioWatch&) = delete;
 
-  // Gives all that came since the last call, in the order of each CPU. False if some were lost.
+  // Gives all that came since the last call, in the order of each CPU. False if some may have been lost.
   bool drain(const std::function<void(const Bio&)>& seen);
 
  private:
@@ -36,6 +42,7 @@ class BioWatch {
   };
   bool drain(Ring& ring, const std::function<void(const Bio&)>& seen);
 
+  size_t data_bytes_;  // of each ring
   std::vector<Ring> rings_;
   unsigned sector_at_ = 0;
   unsigned count_at_ = 0;

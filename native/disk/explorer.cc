@@ -60,12 +60,14 @@ class Explorer {
 
   // A device of its own, for all states.
   void attach() {
+    sweep_loops();
     loop_ = attach_loop(medium_.fd(), false, false);
     guard_ = guard_loop(loop_, medium_.fd());
     loop_.held.reset();
     if (options_.undo == "compare") return;
     try {
-      watch_.emplace(loop_.major, loop_.minor);
+      const Watched what = options_.undo == "trace" ? Watched::kWrites : Watched::kAll;
+      watch_.emplace(loop_.major, loop_.minor, what, options_.event_pages);
     } catch (const std::system_error& error) {
       if (options_.undo == "trace") throw;
       std::fprintf(stderr, "note: changes are found by comparison: %s\n", error.what());
@@ -79,25 +81,19 @@ class Explorer {
     if (command == "try") return attempt(words);
     if (command == "end") return end();
     if (command == "digest") return digests(words);
-    if (command == "again") return again();
-    if (command == "reads") return reads();
-    if (command == "sees") return watch_ ? "ok 1" : "ok 0";
+    if (command == "sees") return sees_reads() ? "ok 1" : "ok 0";
     if (command == "learn") return learn(words);
     if (command == "open") return open_writes(words);
     if (command == "save") return save(words);
-    if (command == "map" && mounted_) return answer_map(map_files(options_.folder, kMaxExtents));
-    if (command == "freeze" && mounted_) {
-      freeze_and_thaw(options_.folder);
-      return "ok";
-    }
     return "error no such command now: " + command;
   }
 
  private:
-  static constexpr size_t kMaxExtents = 100'000;
+  bool sees_reads() const { return watch_ && options_.undo != "trace"; }
 
   void make_durable(const Epoch& epoch) {
-    for (const size_t index : epoch.now_durable) medium_.make_durable(trace_, trace_.records()[index]);
+    for (const size_t index : epoch.now_durable)
+      medium_.make_durable(trace_, trace_.records()[index], epoch.hidden_of(index));
   }
 
   // Forward from where we are, or from the base.
@@ -113,10 +109,14 @@ class Explorer {
   }
 
   const Record& pending(size_t index) const { return trace_.records()[epochs_[epoch_].pending[index]]; }
+  const Ranges& hidden(size_t index) const {
+    return epochs_[epoch_].hidden_of(epochs_[epoch_].pending[index]);
+  }
 
   std::vector<Kept> put(const std::string& choices) {
     std::vector<Kept> kept = parse_choices(choices, epochs_[epoch_].pending.size());
-    for (const Kept& one : kept) medium_.put(trace_, pending(one.pending), one.mask, options_.unit);
+    for (const Kept& one : kept)
+      medium_.put(trace_, pending(one.pending), one.mask, options_.unit, hidden(one.pending));
     return kept;
   }
 
@@ -125,6 +125,7 @@ class Explorer {
     std::string choices;
     if (!(words >> epoch >> choices)) throw std::runtime_error("an epoch and choices are needed");
     if (mounted_) throw std::runtime_error("a state is mounted");
+    refuse_if_missed();
     go_to(epoch);
     put(choices);
     choices_ = choices;
@@ -165,16 +166,10 @@ class Explorer {
     return mount_state();
   }
 
-  std::string again() {
-    if (mounted_) unmount(options_.folder);
-    mounted_ = false;
-    return mount_state();
-  }
-
   void see() {
     if (!watch_) return;
     const bool all = watch_->drain([this](const Bio& bio) {
-      if (!bio.read) medium_.touched(bio.offset, bio.length);
+      if (!bio.read && !forgotten(++writes_, options_.forget_writes)) medium_.touched(bio.offset, bio.length);
       if (bios_.size() < kMaxBios) {
         bios_.push_back(bio);
       } else {
@@ -190,10 +185,11 @@ class Explorer {
     see();
     if (!watch_ || overflow_) medium_.find_changes();
     medium_.undo();
+    audit();
     const auto reads = std::count_if(bios_.begin(), bios_.end(), [](const Bio& bio) { return bio.read; });
     std::string answer =
         "ok " + std::to_string(reads) + " " + std::to_string(static_cast<int64_t>(bios_.size()) - reads);
-    if (watch_ && !unknown_ && !choices_.empty()) {
+    if (sees_reads() && !unknown_ && !choices_.empty()) {
       const Blocks blocks = blocks_read();
       put(choices_);
       answer += " " + known_.name(blocks) + " " + blocks_text(blocks);
@@ -207,23 +203,27 @@ class Explorer {
     return answer;
   }
 
-  Blocks blocks_read() const {
-    Blocks blocks = first_read(bios_);
-    if (options_.forget_reads == 0) return blocks;
-    Blocks fewer;
-    for (size_t i = 0; i < blocks.size(); i++) {
-      if (i % options_.forget_reads != options_.forget_reads - 1) fewer.push_back(blocks[i]);
-    }
-    return fewer;
+  // After a missed change no state would be what it is said to be.
+  void audit() {
+    if (!missed_ && options_.audit_undo != 0 && ++ended_ % options_.audit_undo == 0)
+      missed_ = medium_.missed();
+    refuse_if_missed();
   }
 
-  std::string reads() {
-    see();
-    std::string answer = "ok";
-    for (const Bio& bio : bios_) {
-      if (bio.read) answer += " " + std::to_string(bio.offset) + "+" + std::to_string(bio.length);
-    }
-    return answer;
+  void refuse_if_missed() const {
+    if (missed_)
+      throw std::runtime_error(
+          "block " + std::to_string(*missed_) +
+          " of the disk was changed unseen: states since the last comparison may be wrong");
+  }
+
+  static bool forgotten(uint64_t count, uint64_t every) { return every != 0 && count % every == 0; }
+
+  Blocks blocks_read() const {
+    Blocks blocks = first_read(bios_);
+    uint64_t count = 0;
+    std::erase_if(blocks, [&](uint64_t) { return forgotten(++count, options_.forget_reads); });
+    return blocks;
   }
 
   std::string learn(std::istringstream& words) {
@@ -246,7 +246,8 @@ class Explorer {
     for (const Kept& kept : put(choices)) chosen[kept.pending] = true;
     std::string answer = "ok";
     for (size_t i = 0; i < chosen.size(); i++) {
-      if (!chosen[i] && medium_.would_change(trace_, pending(i), *blocks)) answer += " " + std::to_string(i);
+      if (!chosen[i] && medium_.would_change(trace_, pending(i), *blocks, hidden(i)))
+        answer += " " + std::to_string(i);
     }
     medium_.undo();
     return answer;
@@ -276,10 +277,13 @@ class Explorer {
   std::optional<BioWatch> watch_;
   size_t epoch_ = 0;
   bool mounted_ = false;
-  bool overflow_ = false;  // some of what was written was not seen
-  bool unknown_ = false;   // some of what was read was not seen
-  std::string choices_;    // of the state that is shown
-  std::vector<Bio> bios_;  // since it was made
+  uint64_t writes_ = 0;             // requests to write that were seen
+  uint64_t ended_ = 0;              // states that were shown
+  std::optional<uint64_t> missed_;  // a block that was found to hold anything else than it should
+  bool overflow_ = false;           // some of what was written was not seen
+  bool unknown_ = false;            // some of what was read was not seen
+  std::string choices_;             // of the state that is shown
+  std::vector<Bio> bios_;           // since it was made
 };
 
 }  // namespace

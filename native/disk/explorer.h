@@ -16,11 +16,18 @@ struct ExplorerOptions {
   std::string folder;
   std::string type;
   std::string mount_options;
-  // `trace`: see what the kernel writes by its tracepoint; `compare`: compare the whole disk after each
-  // state; `auto`: the first of them that works.
+  // How changes by the kernel are found. `auto`: it is seen by the kernel's tracepoint what it writes, and
+  // what it reads; or, where that is not to be had, `compare`: the whole disk is compared after each state.
+  // `trace`: only what it writes is seen, which is quicker.
   std::string undo = "auto";
-  // Every n-th block that was read is passed over: a hole that the audit of the read-sets must find. 0: none.
+  // After every n-th state the whole disk is compared with what it should hold. 0: never.
+  uint64_t audit_undo = 64;
+  // Pages of events that each CPU holds while a state is shown; a power of two.
+  uint64_t event_pages = 128;
+  // Holes that audits must find: every n-th block that was read, or request to write, is passed over. 0:
+  // none.
   uint64_t forget_reads = 0;
+  uint64_t forget_writes = 0;
 };
 
 // Serves lines from standard input, one answer (`ok …` or `error …`) to each, until its end:
@@ -28,16 +35,13 @@ struct ExplorerOptions {
 //   digest EPOCH CHOICES…: for each of these states the digest of its content and, each after a colon, names
 //     of what was learnt with which it agrees
 //   try EPOCH CHOICES: makes the state and mounts it; `ok`, or `refused ERRNO TEXT` if it cannot be mounted
-//   again: unmounts what is mounted and mounts it again as it is now
 //   end: unmounts and forgets what was changed; `ok READS WRITES NAME BLOCKS`, the last two for what was read
-//     of the state before it was overwritten, `- -` where that is not known
+//     of the state before it was overwritten, `- -` where that is not known. Once the disk was found to hold
+//     anything else than it should this and all that would make a state answer `error`
 //   learn NAME BLOCKS: the outcome of states that agree in these blocks is known
 //   open EPOCH NAME CHOICES: `ok INDEX…`, the pending writes that are not among the choices and would change
 //     what NAME's blocks hold; or `forgotten`
-//   reads: `ok OFFSET+LENGTH …`, the parts of the disk that were read since `try`
 //   save EPOCH CHOICES FILE: writes the state to FILE as a trace (see docs/disk.md)
-//   map: `ok N`, then N lines `PHYSICAL LENGTH LOGICAL FILE` for the files of the mounted state
-//   freeze: empties the file system's log
 // Gives the exit status.
 int explore(const ExplorerOptions& options);
 

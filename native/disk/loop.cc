@@ -11,6 +11,11 @@
 
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "native/disk/owner.h"
 
 namespace plugpull::disk {
 
@@ -74,6 +79,21 @@ void detach_loop(const std::string& path, dev_t device, ino_t inode) noexcept {
     ioctl(fd, LOOP_CLR_FD);
   }
   close(fd);
+}
+
+void sweep_loops() noexcept {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/block", error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("loop")) continue;
+    const std::filesystem::path backing = entry.path() / "loop" / "backing_file";
+    if (!std::filesystem::exists(backing, error)) continue;
+    // As long as it is open nobody can attach something else to it.
+    const Fd loop(open(("/dev/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+    std::string file;
+    if (loop.get() < 0 || !std::getline(std::ifstream(backing), file)) continue;
+    if (owner_is_gone(file)) ioctl(loop.get(), LOOP_CLR_FD);
+  }
 }
 
 Fd guard_loop(const Loop& loop, int backing) {

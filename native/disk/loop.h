@@ -27,6 +27,10 @@ Loop attach_loop(int backing, bool direct, bool autoclear);
 // backed by the file with this device and inode number. Never throws.
 void detach_loop(const std::string& path, dev_t device, ino_t inode) noexcept;
 
+// Gives back what explorers of ours that are gone have left attached, because whatever killed them killed
+// those too that would have given it back. Never throws.
+void sweep_loops() noexcept;
+
 // Starts a process that outlives this one by a moment: when this one is gone, however that came, it gives
 // back the loop device. It holds nothing else. Returns the descriptor whose closing lets it act.
 Fd guard_loop(const Loop& loop, int backing);

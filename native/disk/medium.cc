@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "native/disk/image.h"
+#include "native/disk/owner.h"
 
 namespace plugpull::disk {
 
@@ -39,18 +40,19 @@ Medium::Medium(const std::string& base)
     : size_(file_size(base)),
       mapped_((size_ + kBlock - 1) / kBlock * kBlock),
       // The name shows in `losetup -a` whose it is.
-      memfd_(
-          check(memfd_create(("plugpull-disk-" + std::to_string(getpid())).c_str(), MFD_CLOEXEC), "memfd")),
+      memfd_(check(memfd_create(owner_name().c_str(), MFD_CLOEXEC), "memfd")),
       dirty_(mapped_ / kBlock),
       changed_(mapped_ / kBlock),
       base_digests_(mapped_ / kBlock, 0),
       durable_digests_(mapped_ / kBlock, 0) {
   const Fd image(check(open(base.c_str(), O_RDONLY | O_CLOEXEC), "open " + base));
   check(ftruncate(memfd_.get(), static_cast<off_t>(size_)), "size of the memfd");
+  std::vector<char> data;
   for_each_data(image.get(), size_, [&](uint64_t offset, uint64_t length) {
-    buffer_.resize(length);
-    read_all(image.get(), buffer_.data(), length, offset, "read " + base);
-    write_all_at(memfd_.get(), buffer_.data(), length, offset, "fill the memfd");
+    data.resize(length);
+    read_all(image.get(), data.data(), length, offset, "read " + base);
+    write_all_at(memfd_.get(), data.data(), length, offset, "fill the memfd");
+    base_data_.push_back({offset, offset + length});
   });
   durable_ = map(mapped_, MAP_PRIVATE, image.get());
   device_ = map(mapped_, MAP_SHARED, memfd_.get());
@@ -61,21 +63,13 @@ Medium::~Medium() {
   munmap(device_, mapped_);
 }
 
-void Medium::apply(char* into, const TraceReader& trace, const Record& record, const std::vector<bool>& mask,
-                   uint64_t unit) {
-  if (record.kind != Kind::kWrite) {
-    std::memset(into + record.offset, 0, record.length);
-    return;
-  }
-  const char* data = trace.data(record);
-  if (mask.empty()) {
-    std::memcpy(into + record.offset, data, record.length);
-    return;
-  }
-  for (size_t i = 0; i < mask.size() && i * unit < record.length; i++) {
-    if (!mask[i]) continue;
-    const uint64_t length = std::min(unit, record.length - i * unit);
-    std::memcpy(into + record.offset + i * unit, data + i * unit, length);
+void Medium::apply(char* into, const TraceReader& trace, const Record& record, const Ranges& parts) {
+  for (const auto& [from, to] : parts) {
+    if (record.kind == Kind::kWrite) {
+      std::memcpy(into + from, trace.data(record) + (from - record.offset), to - from);
+    } else {
+      std::memset(into + from, 0, to - from);
+    }
   }
 }
 
@@ -91,7 +85,7 @@ uint64_t Medium::durable_digest(uint64_t block) const {
   return durable_digests_[block];
 }
 
-void Medium::make_durable(const TraceReader& trace, const Record& record) {
+void Medium::make_durable(const TraceReader& trace, const Record& record, const Ranges& hidden) {
   if (record.length == 0) return;
   const uint64_t first = record.offset / kBlock;
   const uint64_t last = (record.offset + record.length - 1) / kBlock;
@@ -101,7 +95,7 @@ void Medium::make_durable(const TraceReader& trace, const Record& record) {
     base_digest(block);
     before.push_back(durable_digest(block));
   }
-  apply(durable_, trace, record, {}, 0);
+  apply(durable_, trace, record, parts_of(record, {}, 0, hidden));
   for (uint64_t block = first; block <= last; block++) {
     changed_.add(block);
     dirty_.add(block);
@@ -112,33 +106,57 @@ void Medium::make_durable(const TraceReader& trace, const Record& record) {
   }
 }
 
-void Medium::put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask,
-                 uint64_t unit) {
+void Medium::put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit,
+                 const Ranges& hidden) {
   dirty_.add_range(record.offset, record.length);
-  apply(device_, trace, record, mask, unit);
+  apply(device_, trace, record, parts_of(record, mask, unit, hidden));
 }
 
-bool Medium::would_change(const TraceReader& trace, const Record& record,
-                          const std::vector<bool>& blocks) const {
+bool Medium::would_change(const TraceReader& trace, const Record& record, const std::vector<bool>& blocks,
+                          const Ranges& hidden) const {
   static constexpr char kZeros[kBlock] = {};
-  const uint64_t end = record.offset + record.length;
-  for (uint64_t at = record.offset; at < end;) {
-    const uint64_t next = std::min(end, (at / kBlock + 1) * kBlock);
-    const char* wanted = record.kind == Kind::kWrite ? trace.data(record) + (at - record.offset) : kZeros;
-    if (blocks[at / kBlock] && std::memcmp(device_ + at, wanted, next - at) != 0) return true;
-    at = next;
+  for (const auto& [from, to] : parts_of(record, {}, 0, hidden)) {
+    for (uint64_t at = from; at < to;) {
+      const uint64_t next = std::min(to, (at / kBlock + 1) * kBlock);
+      const char* wanted = record.kind == Kind::kWrite ? trace.data(record) + (at - record.offset) : kZeros;
+      if (blocks[at / kBlock] && std::memcmp(device_ + at, wanted, next - at) != 0) return true;
+      at = next;
+    }
   }
   return false;
 }
 
-void Medium::find_changes() {
-  // Holes of the device are zeros; where the base has data the device had them from the start.
-  for_each_data(memfd_.get(), size_, [&](uint64_t offset, uint64_t length) {
-    for (uint64_t at = offset / kBlock * kBlock; at < offset + length; at += kBlock) {
-      if (std::memcmp(device_ + at, durable_ + at, kBlock) != 0) dirty_.add(at / kBlock);
+void Medium::compare(const std::function<void(uint64_t)>& differs) const {
+  const auto blocks = [&](uint64_t from, uint64_t to) {
+    for (uint64_t at = from / kBlock * kBlock; at < to; at += kBlock) {
+      if (std::memcmp(device_ + at, durable_ + at, kBlock) != 0) differs(at / kBlock);
     }
+  };
+  // Where both device and base are holes there is nothing to compare, unless it was changed since.
+  const auto hole = [&](uint64_t from, uint64_t to) {
+    auto base = std::upper_bound(base_data_.begin(), base_data_.end(), from,
+                                 [](uint64_t at, const Range& range) { return at < range.to; });
+    for (; base != base_data_.end() && base->from < to; base++)
+      blocks(std::max(base->from, from), std::min(base->to, to));
+  };
+  uint64_t end = 0;
+  for_each_data(memfd_.get(), size_, [&](uint64_t offset, uint64_t length) {
+    hole(end, offset);
+    blocks(offset, offset + length);
+    end = offset + length;
   });
-  for (const uint64_t block : changed_.list()) dirty_.add(block);
+  hole(end, size_);
+  for (const uint64_t block : changed_.list()) blocks(block * kBlock, (block + 1) * kBlock);
+}
+
+void Medium::find_changes() {
+  compare([&](uint64_t block) { dirty_.add(block); });
+}
+
+std::optional<uint64_t> Medium::missed() const {
+  std::optional<uint64_t> missed;
+  compare([&](uint64_t block) { missed = missed.value_or(block); });
+  return missed;
 }
 
 uint64_t Medium::put_difference(uint64_t block) const {

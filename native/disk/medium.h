@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "native/disk/files.h"
+#include "native/disk/parts.h"
 #include "native/disk/trace.h"
 
 namespace plugpull::disk {
@@ -50,17 +52,20 @@ class Medium {
   int fd() const { return memfd_.get(); }
   const char* bytes() const { return device_; }
 
-  // Makes a write, discard or zeroing durable.
-  void make_durable(const TraceReader& trace, const Record& record);
-  // Puts (a part of) a write on the device only. `mask`: which units of `unit` bytes of it, from its start;
-  // empty: all.
-  void put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit);
+  // Makes a write, discard or zeroing durable. `hidden`, here and below: see parts_of().
+  void make_durable(const TraceReader& trace, const Record& record, const Ranges& hidden = {});
+  // Puts (a part of) it on the device only. `mask` and `unit`: see parts_of().
+  void put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit,
+           const Ranges& hidden = {});
   // Would (a whole) write, discard or zeroing change what the device holds in these blocks?
-  bool would_change(const TraceReader& trace, const Record& record, const std::vector<bool>& blocks) const;
+  bool would_change(const TraceReader& trace, const Record& record, const std::vector<bool>& blocks,
+                    const Ranges& hidden = {}) const;
   // Somebody else has changed this part of the device.
   void touched(uint64_t offset, uint64_t length) { dirty_.add_range(offset, length); }
   // Somebody else may have changed any part of it.
   void find_changes();
+  // After undo(): does the whole device hold what is durable? Else the number of a block that does not.
+  std::optional<uint64_t> missed() const;
   // Of the whole content of the device. Equal contents have equal digests, whatever led to them.
   uint64_t digest() const;
   uint64_t blocks() const { return mapped_ / kBlock; }
@@ -81,14 +86,16 @@ class Medium {
   void rewind();
 
  private:
-  void apply(char* into, const TraceReader& trace, const Record& record, const std::vector<bool>& mask,
-             uint64_t unit);
+  static void apply(char* into, const TraceReader& trace, const Record& record, const Ranges& parts);
+  // Gives all blocks in which the device differs from what is durable.
+  void compare(const std::function<void(uint64_t)>& differs) const;
   uint64_t base_digest(uint64_t block) const;
   uint64_t durable_digest(uint64_t block) const;
 
   uint64_t size_;
   uint64_t mapped_;
   Fd memfd_;
+  Ranges base_data_;         // where the base is no hole, ascending
   char* durable_ = nullptr;  // the base, copied where it was changed
   char* device_ = nullptr;
   BlockSet dirty_;       // device and durable may differ
@@ -97,7 +104,6 @@ class Medium {
   // By block; 0: not known yet.
   mutable std::vector<uint64_t> base_digests_;
   mutable std::vector<uint64_t> durable_digests_;  // of those that changed
-  std::vector<char> buffer_;
 };
 
 }  // namespace plugpull::disk

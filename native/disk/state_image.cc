@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
 #include "native/disk/choices.h"
 #include "native/disk/files.h"
 #include "native/disk/image.h"
+#include "native/disk/parts.h"
 #include "native/disk/timeline.h"
 #include "native/disk/trace.h"
 
@@ -34,18 +34,11 @@ class Image {
 
   uint64_t size() const { return size_; }
 
-  void put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit) {
+  void put(const TraceReader& trace, const Record& record, const Ranges& parts) {
     data_.assign(record.length, '\0');
     if (record.kind == Kind::kWrite) trace.read(record, data_.data());
-    if (mask.empty()) {
-      write_all_at(fd_.get(), data_.data(), data_.size(), record.offset, "write " + path_);
-      return;
-    }
-    for (size_t i = 0; i < mask.size() && i * unit < record.length; i++) {
-      if (!mask[i]) continue;
-      const uint64_t length = std::min(unit, record.length - i * unit);
-      write_all_at(fd_.get(), data_.data() + i * unit, length, record.offset + i * unit, "write " + path_);
-    }
+    for (const auto& [from, to] : parts)
+      write_all_at(fd_.get(), data_.data() + (from - record.offset), to - from, from, "write " + path_);
   }
 
  private:
@@ -70,9 +63,14 @@ void make_state(const std::string& base, const std::string& trace, const StateCh
   if (out.size() < reader.image_bytes())
     throw std::runtime_error("the trace is of a larger disk than " + base);
   for (size_t number = 0; number <= state.epoch; number++) {
-    for (const size_t index : epochs[number].now_durable) out.put(reader, records[index], {}, state.unit);
+    for (const size_t index : epochs[number].now_durable)
+      out.put(reader, records[index], parts_of(records[index], {}, 0, epochs[number].hidden_of(index)));
   }
-  for (const Kept& one : kept) out.put(reader, records[epoch.pending[one.pending]], one.mask, state.unit);
+  for (const Kept& one : kept) {
+    const size_t index = epoch.pending[one.pending];
+    const Record& record = records[index];
+    out.put(reader, record, parts_of(record, one.mask, state.unit, epoch.hidden_of(index)));
+  }
 }
 
 }  // namespace plugpull::disk

@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
+#include "native/disk/parts.h"
 #include "native/disk/trace.h"
 
 namespace plugpull::disk {
@@ -21,6 +23,13 @@ struct Epoch {
   // Indices of records (writes, discards, zeroings), in the order of submission.
   std::vector<size_t> now_durable;  // became durable where it begins
   std::vector<size_t> pending;      // submitted before its end, not durable in it
+  // Of those among them that came in before other writes to the same place which are durable by now: where
+  // these lie. The disk carries out writes in the order in which they came in, as its reads have shown; so
+  // the older one has no effect there, whether it is durable or not. One without any effect is not pending
+  // any more.
+  std::map<size_t, Ranges> hidden;
+
+  const Ranges& hidden_of(size_t index) const;
 };
 
 // A write is durable once a flush that was received after the write was answered has itself been answered.

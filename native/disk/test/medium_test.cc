@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+
 #include <fstream>
 #include <sstream>
 
@@ -118,4 +120,60 @@ TEST_CASE_FIXTURE(Fixture, "a state that is saved can be made again as an image"
   save_state(medium.fd(), medium.size(), folder / "saved");
   restore_state(folder / "saved", folder / "image");
   CHECK(contents(folder / "image") == std::string(medium.bytes(), kSize));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a hole that somebody else made where the base has data is found, and filled again") {
+  Medium medium(base);
+  const std::string clean(medium.bytes(), kSize);
+  REQUIRE(fallocate(medium.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2 * kBlock) == 0);
+  CHECK(medium.bytes()[5] == '\0');
+  medium.undo();
+  CHECK(medium.missed() == 0U);
+  medium.find_changes();
+  medium.undo();
+  CHECK(medium.missed() == std::nullopt);
+  CHECK(std::string(medium.bytes(), kSize) == clean);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a change that was missed shows when the whole device is compared") {
+  const TraceReader trace(folder / "t");
+  Medium medium(base);
+  medium.make_durable(trace, trace.records()[0]);
+  medium.undo();
+  CHECK(medium.missed() == std::nullopt);
+  for (const uint64_t block : {uint64_t{1}, uint64_t{9}}) {
+    REQUIRE(pwrite(medium.fd(), "x", 1, static_cast<off_t>(block * kBlock)) == 1);
+    medium.undo();
+    CHECK(medium.missed() == block);
+    medium.touched(block * kBlock, 1);
+    medium.undo();
+    CHECK(medium.missed() == std::nullopt);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "of a write that is partly hidden only the rest has an effect") {
+  const TraceReader trace(folder / "t");
+  const Record& write = trace.records()[0];
+  const Ranges hidden = {{100, kBlock + 100}};
+  Medium medium(base);
+  const auto shown = [&] {
+    std::string bytes;
+    for (const uint64_t at : {uint64_t{99}, uint64_t{100}, kBlock + 99, kBlock + 100})
+      bytes += medium.bytes()[at] == '\0' ? '.' : medium.bytes()[at];
+    return bytes;
+  };
+  medium.put(trace, write, {}, kBlock, hidden);
+  CHECK(shown() == "1b.1");
+  medium.undo();
+  medium.put(trace, write, {true, false}, kBlock, hidden);
+  CHECK(shown() == "1b..");
+  medium.undo();
+  std::vector<bool> second(medium.blocks(), false);
+  second[1] = true;
+  CHECK(medium.would_change(trace, write, second, hidden));
+  CHECK(!medium.would_change(trace, write, second, {{kBlock, 2 * kBlock}}));
+  medium.make_durable(trace, write, hidden);
+  medium.undo();
+  CHECK(shown() == "1b.1");
 }

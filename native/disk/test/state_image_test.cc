@@ -56,3 +56,34 @@ TEST_CASE("an image of a state: what was durable, and the writes chosen, whole o
   CHECK_THROWS(state(2, "-"));
   CHECK_THROWS(state(1, "7"));
 }
+
+TEST_CASE("an older write does not come back over a durable one") {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "base", std::ios::binary) << std::string(kSize, 'B');
+  {
+    TraceWriter out(folder / "t", kSize);
+    const auto write = [&](uint64_t id, char byte, uint64_t page, uint64_t pages, uint8_t flags) {
+      const std::string data(pages * 4096, byte);
+      out.add({.kind = Kind::kWrite, .flags = flags, .id = id, .offset = page * 4096, .length = data.size()},
+              data);
+      out.add({.kind = Kind::kDone, .id = id});
+    };
+    write(1, 'a', 0, 3, 0);
+    write(2, 'b', 1, 1, kFua);
+    write(3, 'c', 2, 1, 0);
+    out.add({.kind = Kind::kFlush, .id = 4});
+    out.add({.kind = Kind::kDone, .id = 4});
+  }
+  const auto state = [&](uint64_t epoch, const std::string& choices) {
+    make_state(folder / "base", folder / "t", {.epoch = epoch, .choices = choices}, folder / "image");
+    return pages_of(folder / "image", 4);
+  };
+  CHECK(state(0, "0") == "aaaB");
+  CHECK(state(0, "*") == "abaB");
+  CHECK(state(1, "-") == "BbBB");
+  CHECK(state(1, "0") == "abaB");
+  CHECK(state(1, "0:7") == "abaB");
+  CHECK(state(1, "0:2") == "BbBB");
+  CHECK(state(1, "*") == "abcB");
+  CHECK(state(2, "-") == "abcB");
+}

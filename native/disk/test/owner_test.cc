@@ -1,0 +1,51 @@
+#include "native/disk/owner.h"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+
+using namespace plugpull::disk;
+
+namespace {
+
+std::string backing(const std::string& name) { return "/memfd:" + name + " (deleted)"; }
+
+// Name of a process that is gone.
+std::string name_of_dead() {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string name = owner_name();
+    _exit(write(ends[1], name.data(), name.size()) < 0 ? 1 : 0);
+  }
+  close(ends[1]);
+  char name[128];
+  const ssize_t size = read(ends[0], name, sizeof name);
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  REQUIRE(size > 0);
+  return {name, static_cast<size_t>(size)};
+}
+
+}  // namespace
+
+TEST_CASE("an owner is gone when its process is, not before, and is not taken for another with its number") {
+  CHECK(!owner_is_gone(backing(owner_name())));
+  CHECK(owner_is_gone(backing(name_of_dead())));
+  // Our own number, as if given to us after its death.
+  const std::string name = owner_name();
+  const size_t start = name.find('-', std::string("plugpull-disk-").size()) + 1;
+  CHECK(owner_is_gone(backing(name.substr(0, start) + "1" + name.substr(start))));
+}
+
+TEST_CASE("what is not surely ours to give back has no dead owner") {
+  // Another PID namespace.
+  CHECK(!owner_is_gone(backing(name_of_dead() + "1")));
+  CHECK(!owner_is_gone("/tmp/disk.img"));
+  CHECK(!owner_is_gone("/memfd:plugpull-disk-4194305 (deleted)"));
+  CHECK(!owner_is_gone("/memfd:plugpull-disk-4194305-x-4 (deleted)"));
+  CHECK(!owner_is_gone("/tmp" + backing(name_of_dead())));
+}
