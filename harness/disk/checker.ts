@@ -4,7 +4,7 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from '
 import { Socket } from 'node:net';
 import path from 'node:path';
 import type { Target, BackendTarget } from '../core/target.js';
-import { makeRoom } from './filler.js';
+import { makeRoom } from './room.js';
 import { workerTarget } from '../subjects/builtin.js';
 import { createSubject } from '../subjects/create.js';
 import type { Subject, SubjectCheck } from '../subjects/subject.js';
@@ -81,7 +81,6 @@ class ResidentChecker implements Checker {
   }
 
   async check(dir: string): Promise<SubjectCheck> {
-    makeRoom(path.dirname(dir));
     const started = performance.now();
     const child = this.child ?? (await this.start()) ?? (await this.start());
     if (child === null) throw new Error(`a checker did not begin in ${startMillis} ms`);

@@ -1,16 +1,16 @@
-/** Fills a file system but for a few bytes, and gives the space back. The files lie beside the target's folder. */
+/** Fills a file system but for a few bytes. The files lie beside the target's folder. */
 import { execa } from 'execa';
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { PlugpullError, UnavailableError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
+import { fillerFolder } from './room.js';
 
-const folderName = 'filler';
 const block = 4096;
 
 /** @param root the file system's root; afterwards about `leaveBytes` of data fit into it, for root too */
 export async function fill(root: string, leaveBytes: number): Promise<void> {
-  const folder = path.join(root, folderName);
+  const folder = path.join(root, fillerFolder);
   mkdirSync(folder);
   const spare = path.join(folder, 'spare');
   const bulk = path.join(folder, 'bulk');
@@ -24,15 +24,6 @@ export async function fill(root: string, leaveBytes: number): Promise<void> {
     else piece = piece === smallest ? 0 : Math.max(smallest, roundUp(piece / 2));
   }
   rmSync(spare, { force: true });
-}
-
-/** Gives back what `fill` took, if it did: recovery on a full disk is not what a crash state is asked about. */
-export function makeRoom(root: string): void {
-  try {
-    rmSync(path.join(root, folderName), { recursive: true, force: true });
-  } catch {
-    // A file system that is too broken for it: the check that follows says so.
-  }
 }
 
 /** False where there is no space for it. */

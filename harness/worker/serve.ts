@@ -1,5 +1,7 @@
 /** A child that checks one folder after the other: where thousands of crash states are checked, a fork for each costs too much. */
 import { openSync, readSync, readlinkSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { makeRoom } from '../disk/room.js';
 import type { Workload } from '../../workloads/workload.js';
 import { check } from './act.js';
 import type { ServeJob } from './job.js';
@@ -24,6 +26,8 @@ export function actServe(job: ServeJob, workload: Workload): void {
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
       const dir = text.slice(0, end);
       text = text.slice(end + 1);
+      // Here, since who waits for the answer has others to serve, and the disk may be slow.
+      makeRoom(path.dirname(dir));
       writeSync(answers, `${JSON.stringify(check(remembering, job.target, dir, job.seed))}\n`);
     }
   }
