@@ -18,14 +18,31 @@ namespace plugpull::disk {
 
 namespace {
 
-char* map(size_t length, int flags, int fd) {
-  void* memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, flags, fd, 0);
+constexpr char kZeros[kBlock] = {};
+
+char* map(size_t length, int protection, int flags, int fd) {
+  void* memory = mmap(nullptr, length, protection, flags, fd, 0);
   if (memory == MAP_FAILED) fail(errno, "map the image");
   return static_cast<char*>(memory);
 }
 
+// Of the content of a block.
 uint64_t digest_of(const char* bytes, uint64_t block) {
-  return XXH3_64bits_withSeed(bytes + block * kBlock, kBlock, block + 1);
+  return XXH3_64bits_withSeed(bytes, kBlock, block + 1);
+}
+
+// Calls `found(block, from, to)` for each block of these bytes.
+void for_each_block(const Range& range, const std::function<void(uint64_t, uint64_t, uint64_t)>& found) {
+  for (uint64_t at = range.from; at < range.to;) {
+    const uint64_t next = std::min(range.to, (at / kBlock + 1) * kBlock);
+    found(at / kBlock, at, next);
+    at = next;
+  }
+}
+
+// What an operation writes from a place on; null: zeros.
+const char* written(const TraceReader& trace, const Record& record, uint64_t from) {
+  return record.kind == Kind::kWrite ? trace.data(record) + (from - record.offset) : nullptr;
 }
 
 }  // namespace
@@ -54,34 +71,40 @@ Medium::Medium(const std::string& base)
     write_all_at(memfd_.get(), data.data(), length, offset, "fill the memfd");
     base_data_.push_back({offset, offset + length});
   });
-  durable_ = map(mapped_, MAP_PRIVATE, image.get());
-  device_ = map(mapped_, MAP_SHARED, memfd_.get());
+  base_ = map(mapped_, PROT_READ, MAP_PRIVATE, image.get());
+  device_ = map(mapped_, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_.get());
+  durable_.reserve(blocks());
+  for (uint64_t block = 0; block < blocks(); block++) durable_.push_back(base_ + block * kBlock);
 }
 
 Medium::~Medium() {
-  munmap(durable_, mapped_);
+  munmap(const_cast<char*>(base_), mapped_);
   munmap(device_, mapped_);
 }
 
-void Medium::apply(char* into, const TraceReader& trace, const Record& record, const Ranges& parts) {
-  for (const auto& [from, to] : parts) {
-    if (record.kind == Kind::kWrite) {
-      std::memcpy(into + from, trace.data(record) + (from - record.offset), to - from);
-    } else {
-      std::memset(into + from, 0, to - from);
-    }
+void Medium::change(uint64_t block, uint64_t from, uint64_t to, const char* data) {
+  if (to - from == kBlock) {
+    durable_[block] = data == nullptr ? kZeros : data;
+    own_.erase(block);
+    return;
   }
+  std::unique_ptr<char[]>& own = own_[block];
+  if (own == nullptr) {
+    own = std::make_unique_for_overwrite<char[]>(kBlock);
+    std::memcpy(own.get(), durable_[block], kBlock);
+    durable_[block] = own.get();
+  }
+  std::memcpy(own.get() + from % kBlock, data == nullptr ? kZeros : data, to - from);
 }
 
 uint64_t Medium::base_digest(uint64_t block) const {
-  // Where it has changed it was noted before.
-  if (base_digests_[block] == 0) base_digests_[block] = digest_of(durable_, block);
+  if (base_digests_[block] == 0) base_digests_[block] = digest_of(base_ + block * kBlock, block);
   return base_digests_[block];
 }
 
 uint64_t Medium::durable_digest(uint64_t block) const {
   if (!changed_.has(block)) return base_digest(block);
-  if (durable_digests_[block] == 0) durable_digests_[block] = digest_of(durable_, block);
+  if (durable_digests_[block] == 0) durable_digests_[block] = digest_of(durable_[block], block);
   return durable_digests_[block];
 }
 
@@ -91,11 +114,12 @@ void Medium::make_durable(const TraceReader& trace, const Record& record, const 
   const uint64_t last = (record.offset + record.length - 1) / kBlock;
   std::vector<uint64_t> before;
   before.reserve(last - first + 1);
-  for (uint64_t block = first; block <= last; block++) {
-    base_digest(block);
-    before.push_back(durable_digest(block));
+  for (uint64_t block = first; block <= last; block++) before.push_back(durable_digest(block));
+  for (const Range& part : parts_of(record, {}, 0, hidden)) {
+    for_each_block(part, [&](uint64_t block, uint64_t from, uint64_t to) {
+      change(block, from, to, written(trace, record, from));
+    });
   }
-  apply(durable_, trace, record, parts_of(record, {}, 0, hidden));
   for (uint64_t block = first; block <= last; block++) {
     changed_.add(block);
     dirty_.add(block);
@@ -109,27 +133,32 @@ void Medium::make_durable(const TraceReader& trace, const Record& record, const 
 void Medium::put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit,
                  const Ranges& hidden) {
   dirty_.add_range(record.offset, record.length);
-  apply(device_, trace, record, parts_of(record, mask, unit, hidden));
+  for (const auto& [from, to] : parts_of(record, mask, unit, hidden)) {
+    if (const char* data = written(trace, record, from); data != nullptr) {
+      std::memcpy(device_ + from, data, to - from);
+    } else {
+      std::memset(device_ + from, 0, to - from);
+    }
+  }
 }
 
 bool Medium::would_change(const TraceReader& trace, const Record& record, const std::vector<bool>& blocks,
                           const Ranges& hidden) const {
-  static constexpr char kZeros[kBlock] = {};
-  for (const auto& [from, to] : parts_of(record, {}, 0, hidden)) {
-    for (uint64_t at = from; at < to;) {
-      const uint64_t next = std::min(to, (at / kBlock + 1) * kBlock);
-      const char* wanted = record.kind == Kind::kWrite ? trace.data(record) + (at - record.offset) : kZeros;
-      if (blocks[at / kBlock] && std::memcmp(device_ + at, wanted, next - at) != 0) return true;
-      at = next;
-    }
+  bool changes = false;
+  for (const Range& part : parts_of(record, {}, 0, hidden)) {
+    for_each_block(part, [&](uint64_t block, uint64_t from, uint64_t to) {
+      if (changes || !blocks[block]) return;
+      const char* data = written(trace, record, from);
+      changes = std::memcmp(device_ + from, data == nullptr ? kZeros : data, to - from) != 0;
+    });
   }
-  return false;
+  return changes;
 }
 
 void Medium::compare(const std::function<void(uint64_t)>& differs) const {
   const auto blocks = [&](uint64_t from, uint64_t to) {
     for (uint64_t at = from / kBlock * kBlock; at < to; at += kBlock) {
-      if (std::memcmp(device_ + at, durable_ + at, kBlock) != 0) differs(at / kBlock);
+      if (std::memcmp(device_ + at, durable_[at / kBlock], kBlock) != 0) differs(at / kBlock);
     }
   };
   // Where both device and base are holes there is nothing to compare, unless it was changed since.
@@ -161,7 +190,7 @@ std::optional<uint64_t> Medium::missed() const {
 
 uint64_t Medium::put_difference(uint64_t block) const {
   if (!dirty_.has(block)) return 0;
-  return durable_digest(block) ^ digest_of(device_, block);
+  return durable_digest(block) ^ digest_of(device_ + block * kBlock, block);
 }
 
 uint64_t Medium::durable_difference(uint64_t block) const {
@@ -176,17 +205,17 @@ uint64_t Medium::digest() const {
 
 void Medium::undo() {
   for (const uint64_t block : dirty_.list()) {
-    std::memcpy(device_ + block * kBlock, durable_ + block * kBlock, kBlock);
+    std::memcpy(device_ + block * kBlock, durable_[block], kBlock);
   }
   dirty_.clear();
 }
 
 void Medium::rewind() {
-  // Dropped pages come back from the base.
   for (const uint64_t block : changed_.list()) {
-    check(madvise(durable_ + block * kBlock, kBlock, MADV_DONTNEED), "drop changes");
+    durable_[block] = base_ + block * kBlock;
     dirty_.add(block);
   }
+  own_.clear();
   changed_.clear();
   digest_ = 0;
   on_rewind();

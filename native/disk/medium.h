@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "native/disk/files.h"
@@ -41,8 +43,9 @@ constexpr uint64_t kBlock = 4096;
 
 class Medium {
  public:
-  // `base`: the image before the recording; it is never changed and takes memory only where it is read or
-  // changed. Throws std::system_error.
+  // `base`: the image before the recording, which is never changed. What is durable takes memory only where a
+  // write has changed a part of a block; the rest lies in the files of base and trace. So traces that are
+  // made durable must outlive this. Throws std::system_error.
   explicit Medium(const std::string& base);
   ~Medium();
   Medium(const Medium&) = delete;
@@ -86,7 +89,8 @@ class Medium {
   void rewind();
 
  private:
-  static void apply(char* into, const TraceReader& trace, const Record& record, const Ranges& parts);
+  // Changes what is durable in one block: bytes [from, to) of the device. `data` null: to zeros.
+  void change(uint64_t block, uint64_t from, uint64_t to, const char* data);
   // Gives all blocks in which the device differs from what is durable.
   void compare(const std::function<void(uint64_t)>& differs) const;
   uint64_t base_digest(uint64_t block) const;
@@ -95,8 +99,10 @@ class Medium {
   uint64_t size_;
   uint64_t mapped_;
   Fd memfd_;
-  Ranges base_data_;         // where the base is no hole, ascending
-  char* durable_ = nullptr;  // the base, copied where it was changed
+  Ranges base_data_;  // where the base is no hole, ascending
+  const char* base_ = nullptr;
+  std::vector<const char*> durable_;                           // by block: where its content lies
+  std::unordered_map<uint64_t, std::unique_ptr<char[]>> own_;  // content that lies in no file
   char* device_ = nullptr;
   BlockSet dirty_;       // device and durable may differ
   BlockSet changed_;     // durable and base may differ
