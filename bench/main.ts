@@ -1,10 +1,11 @@
 /**
- * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk|profiles|disk-audit|vm]`. Figures are medians and ratios of things
+ * Measures plugpull itself: `node dist/bench/main.js [trials|model|commit|memory|disk|profiles|disk-audit|disk-memory|vm]`. Figures are medians and ratios of things
  * measured side by side in one run; nothing here is asserted.
  */
 import { benchCommit } from './commit.js';
 import { benchDisk } from './disk.js';
 import { benchDiskAudit } from './disk-audit.js';
+import { benchDiskMemory } from './disk-memory.js';
 import { benchMemory } from './memory.js';
 import { benchModel } from './model.js';
 import { benchProfiles } from './profiles.js';
@@ -19,6 +20,7 @@ const benches: Record<string, (argument: string | undefined) => Promise<unknown>
   disk: benchDisk,
   profiles: benchProfiles,
   'disk-audit': benchDiskAudit,
+  'disk-memory': benchDiskMemory,
   vm: benchVm,
 };
 

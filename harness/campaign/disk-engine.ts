@@ -18,7 +18,7 @@ import {
 import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { diskProgram } from '../disk/line-process.js';
-import { mountsAtOnce } from '../disk/mounts-at-once.js';
+import { mountsAtOnce, presentersAtOnce } from '../disk/mounts-at-once.js';
 import { Presenter } from '../disk/presenter.js';
 import { canPause, record, type Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
@@ -206,6 +206,12 @@ export class DiskEngine implements Engine {
         faults,
       });
       log.add(faults, recording);
+      if (typeof recording.warning === 'string')
+        context.emit({
+          type: 'note',
+          level: 'warning',
+          text: `${target.id} on ${fs.name}: ${recording.warning}`,
+        });
       if (recording.trouble !== null) {
         context.emit({
           type: 'note',
@@ -313,7 +319,7 @@ async function* sources(
   sourceOf: SourceMaker,
   options: SourceOptions,
 ): AsyncGenerator<StateSource> {
-  const slots = Math.min(context.jobs * presentersPerJob, mountsAtOnce(options.recording.fs.type));
+  const slots = presentersAtOnce(options.recording, context.jobs * presentersPerJob);
   for (let slot = 0; slot < slots; slot++) {
     const folder = path.join(options.folder, `slot-${slot}`);
     mkdirSync(folder);

@@ -1,5 +1,10 @@
-/** How many crash states of one recording a kernel can have mounted at once. */
+/** How many crash states of one recording a machine can have mounted at once. */
+import { statSync } from 'node:fs';
 import os from 'node:os';
+import type { Recording } from './recording.js';
+
+/** For the disks on which states are shown: they lie in memory. */
+const memoryBytes = 320 * 1024 ** 2;
 
 /** Before this kernel, btrfs refused a second file system with the same identity (EEXIST). */
 const btrfsTwins = [6, 7] as const;
@@ -10,4 +15,14 @@ export function mountsAtOnce(fsType: string, release = os.release()): number {
   const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
   const [sinceMajor, sinceMinor] = btrfsTwins;
   return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor) ? Infinity : 1;
+}
+
+/** At most so many presenters for a recording as its kernel can have and memory holds, but one. */
+export function presentersAtOnce(
+  { fs, base, trace }: Pick<Recording, 'fs' | 'base' | 'trace'>,
+  wanted: number,
+): number {
+  const written = statSync(base).blocks * 512 + statSync(trace).size;
+  const inMemory = Math.floor(memoryBytes / Math.min(fs.bytes, written));
+  return Math.max(1, Math.min(wanted, mountsAtOnce(fs.type), inMemory));
 }

@@ -36,6 +36,8 @@ export interface Recording {
   error?: string | null;
   /** Requests that the disk refused. */
   refused?: number;
+  /** What may have gone wrong beside the target; null: nothing. */
+  warning?: string | null;
   millis: number;
 }
 
@@ -69,7 +71,19 @@ export async function record(options: RecordOptions): Promise<Recording> {
   if (target.kind === 'backend' && recording.acked < 0 && recording.trouble === null) {
     recording.trouble = 'nothing was committed';
   }
-  return { ...recording, refused: Number(/ failed (\d+)/.exec(summary)?.[1] ?? 0) };
+  return { ...recording, refused: told(summary, 'failed'), warning: memoryWarning(summary) };
+}
+
+/** A number of the recorder's last line. */
+function told(summary: string, name: string): number {
+  return Number(new RegExp(` ${name} (\\d+)`).exec(summary)?.[1] ?? 0);
+}
+
+function memoryWarning(summary: string): string | null {
+  const errno = told(summary, 'unlocked');
+  return errno === 0
+    ? null
+    : `the recording disk's memory could not be locked (errno ${errno}): where memory is short the recording may hang; raise the limit (ulimit -l unlimited) or give CAP_IPC_LOCK`;
 }
 
 type Outcome = Pick<Recording, 'maps' | 'looks' | 'acked' | 'log' | 'trouble' | 'error' | 'millis'>;

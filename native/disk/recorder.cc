@@ -278,8 +278,7 @@ int record(const RecorderOptions& options) {
   std::signal(SIGINT, SIG_IGN);  // the controller decides what Ctrl-C means
   Server server{ServedDisk(options), {}, {}};
   // Nobody must have to write to this disk in order to give memory to this process.
-  if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
-    std::fprintf(stderr, "warning: memory not locked: %s\n", strerror(errno));
+  const int unlocked = mlockall(MCL_CURRENT | MCL_FUTURE) < 0 ? errno : 0;
   prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 
   char name[] = "plugpull-disk";
@@ -307,7 +306,7 @@ int record(const RecorderOptions& options) {
                  strerror(error != 0 ? error : server.disk.trace_error()));
     return 70;
   }
-  std::printf("done %s\n", server.disk.summary().c_str());
+  std::printf("done %s unlocked %d\n", server.disk.summary().c_str(), unlocked);
   return 0;
 }
 

@@ -35,8 +35,9 @@ struct RecorderOptions {
 // `on-mark MARK LINE` does so at the moment at which a mark is written (`_` stands for a blank in MARK).
 // `hold MARK` is answered with `ok held` when that mark is written, whose writer then waits until the line
 // `release` comes; or with `ok none` before the answer to `healthy`, which ends all faults.
-// Prints `ready` once it serves, and at its end `done` with numbers. Nothing of it stays mounted, whatever
-// ends it. Gives the exit status.
+// Prints `ready` once it serves, and at its end `done` with numbers; the last, `unlocked`, is the errno for
+// which its memory could not be locked, or 0. Nothing of it stays mounted, whatever ends it. Gives the exit
+// status.
 int record(const RecorderOptions& options);
 
 }  // namespace plugpull::disk

@@ -4,7 +4,14 @@ import { execaSync } from 'execa';
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
-import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
+import {
+  executable,
+  plugpull,
+  processesNaming,
+  temporaryFolder,
+  until,
+  type CliResult,
+} from '../support/cli.js';
 import { answerOf, storeScript } from '../support/store-script.js';
 
 /** A store of one file, its commits 64 pages each, that can leave out what makes it right. */
@@ -180,6 +187,14 @@ describe('power cuts on real file systems', function () {
     await nothingLeft();
   });
 
+  it('a recording whose memory could not be locked is told of', () => {
+    const args = ['run', '--backend', 'redo', '--workload', 'bank', '--fault', 'cut', '--rig', 'disk'];
+    const flags = ['--fs', 'ext4', '--states', '5', '--commits', '2', '--seed', '7', '--nested', '0'];
+    const poor = ['--memlock=65536', 'setpriv', '--bounding-set=-ipc_lock', process.execPath, executable];
+    const run = execaSync('prlimit', [...poor, ...args, ...flags], { cwd: folder });
+    expect(run.stdout + run.stderr).to.include("the recording disk's memory could not be locked (errno 12)");
+  });
+
   it('a signal to stop ends it cleanly', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
     await until('states are shown', () => loops(folder).length > 0);
@@ -193,6 +208,17 @@ describe('power cuts on real file systems', function () {
     await until('states are shown', () => loops(folder).length > 0);
     run.child.kill('SIGKILL');
     await run;
+    await nothingLeft();
+  });
+
+  it('what is left where all were killed, those that clean up too, is given back by the next run', async () => {
+    const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
+    await until('states are shown', () => loops(folder).length > 0);
+    // Those that give back loop devices first: they have the highest numbers.
+    for (const pid of processesNaming(folder).sort((a, b) => b - a)) process.kill(pid, 'SIGKILL');
+    await run;
+    await until('processes end', () => processesNaming(folder).length === 0);
+    await cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--states', '5', '--out', 'next');
     await nothingLeft();
   });
 

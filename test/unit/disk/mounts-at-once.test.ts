@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { mountsAtOnce } from '../../../harness/disk/mounts-at-once.js';
+import { truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseFileSystem } from '../../../harness/disk/file-systems.js';
+import { mountsAtOnce, presentersAtOnce } from '../../../harness/disk/mounts-at-once.js';
+import { temporaryFolder } from '../../support/cli.js';
 
 describe('crash states that are mounted at once', () => {
   it('are one on a btrfs that knows a file system by its identity alone', () => {
@@ -14,5 +18,25 @@ describe('crash states that are mounted at once', () => {
     }
     expect(mountsAtOnce('ext4', '6.1.176')).to.equal(Infinity);
     expect(mountsAtOnce('xfs', '6.1.176')).to.equal(Infinity);
+  });
+
+  it('are fewer where so much was written that their disks would not fit into memory', () => {
+    const { folder, remove } = temporaryFolder();
+    try {
+      const [base, trace] = [path.join(folder, 'base'), path.join(folder, 'trace')];
+      writeFileSync(base, '');
+      writeFileSync(trace, '');
+      const atOnce = (fs: string, mib: number): number => {
+        truncateSync(trace, mib * 1024 ** 2);
+        return presentersAtOnce({ fs: parseFileSystem(fs), base, trace }, 4);
+      };
+      expect(atOnce('xfs', 10)).to.equal(4);
+      expect(atOnce('xfs', 150)).to.equal(2);
+      expect(atOnce('xfs', 1024)).to.equal(1);
+      // Never more than the disk.
+      expect(atOnce('ext4', 1024)).to.equal(4);
+    } finally {
+      remove();
+    }
   });
 });
