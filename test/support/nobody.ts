@@ -34,14 +34,19 @@ interface Ended {
 }
 
 /** Runs plugpull as an ordinary user. */
-export function asNobody(cache: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+export function asNobody(
+  cache: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  millis = 150_000,
+): Promise<Ended> {
   const user = ['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups'];
   const child = spawn('/usr/bin/setpriv', [...user, process.execPath, executable, ...args], {
     cwd: cache,
     env: { ...process.env, PLUGPULL_CACHE: cache, HOME: cache, USER: 'nobody', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return ended(child, 150_000);
+  return ended(child, millis);
 }
 
 export function ended(child: ReturnType<typeof spawn>, millis: number): Promise<Ended> {
