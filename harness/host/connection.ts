@@ -144,6 +144,7 @@ export class HostConnection {
       () => because(`a command was not done within ${timeoutMillis / 1000} s`),
       timeoutMillis,
     );
+    input?.once('error', (error) => because(`its input cannot be read: ${error.message}`));
     const opening = this.open(command);
     let channel: ClientChannel | null = null;
     try {
@@ -156,8 +157,7 @@ export class HostConnection {
         else because(`a command said more than ${maxBytes} bytes`);
       });
       if (input === undefined) channel.end();
-      else
-        input.once('error', (error) => because(`its input cannot be read: ${error.message}`)).pipe(channel);
+      else input.pipe(channel);
       let end = await Promise.race([opened.ended, this.lost, refused]);
       if (!(end instanceof HostError) && end.exit === null && end.signal === null) {
         // The channels of a lost connection are closed first.

@@ -2,15 +2,26 @@
 import { expect } from 'chai';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import ssh2 from 'ssh2';
 import { parseAddress } from '../../harness/host/address.js';
 import { HostConnection } from '../../harness/host/connection.js';
 import { HostError, type HostErrorKind } from '../../harness/host/error.js';
 import { readFacts, shell, unfit } from '../../harness/host/facts.js';
 import { loginMethods } from '../../harness/host/identity.js';
 import { fingerprint } from '../../harness/host/known-hosts.js';
+import { Place } from '../../harness/host/place.js';
+import { rejected } from '../support/rejected.js';
 import { freePort, makeKey, Sshd, whyNoSshd } from '../support/sshd.js';
 
 const why = whyNoSshd();
@@ -129,6 +140,26 @@ const why = whyNoSshd();
     expect((await refused({ agent: socket }, 'login')).message).to.match(/key/);
   });
 
+  it('says that the machine listens to no more keys of an ssh agent', async () => {
+    const socket = path.join(sshd.folder, 'full-agent');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      await once(agent.stdout, 'data');
+      const keys = Array.from({ length: 7 }, (_, number) =>
+        makeKey(path.join(sshd.folder, `other-${number}`)),
+      );
+      const added = spawnSync('ssh-add', ['-q', ...keys, sshd.key], {
+        env: { ...process.env, SSH_AUTH_SOCK: socket },
+      });
+      expect(added.status).to.equal(0);
+      const error = await refused({ agent: socket }, 'login');
+      expect(error.message).to.include('does not accept the first keys of the ssh agent');
+      expect(error.remedy).to.include('--identity');
+    } finally {
+      agent.kill('SIGKILL');
+    }
+  });
+
   it('says that nobody answers', async () => {
     const error = await refused({ address: `root@127.0.0.1:${await freePort()}` }, 'unreachable');
     expect(error.message).to.include('ECONNREFUSED');
@@ -146,6 +177,81 @@ const why = whyNoSshd();
       expect(after).to.have.property('kind', 'lost');
     } finally {
       await sshd.start();
+    }
+  });
+
+  it('bounds the start of a command on a machine that hangs', async () => {
+    const server = new ssh2.Server({ hostKeys: [readFileSync(sshd.hostKey)] }, (client) => {
+      client.on('error', () => undefined);
+      client.on('authentication', (attempt) => attempt.accept());
+      client.on('session', (accept) => {
+        // Answers nothing.
+        accept().on('exec', () => undefined);
+      });
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    const knownHosts = path.join(sshd.folder, 'hanging_hosts');
+    writeFileSync(knownHosts, readFileSync(sshd.knownHosts, 'utf8').replace(`:${sshd.port}`, `:${port}`));
+    const connection = await connect({ address: `root@127.0.0.1:${port}`, knownHosts });
+    try {
+      const late = await connection.exec('true', { timeoutMillis: 300 }).catch((e: unknown) => e);
+      expect((late as HostError).message).to.include('not done within 0.3 s');
+    } finally {
+      connection.close();
+      server.close();
+    }
+  });
+
+  it('says that the input of a command cannot be read', async () => {
+    const connection = await connect();
+    try {
+      const input = createReadStream(path.join(sshd.folder, 'none'));
+      const error = await connection.exec('cat', { input }).catch((e: unknown) => e);
+      expect((error as HostError).message).to.match(/input cannot be read: ENOENT/);
+    } finally {
+      connection.close();
+    }
+  });
+
+  it('empties and removes a folder of ours, and only what we made in it', async () => {
+    const connection = await connect();
+    const place = new Place(path.join(sshd.folder, "it's", 'plugpull'));
+    try {
+      await place.clear(connection);
+      for (const name of ['data/old', 'unflushed', 'notes']) writeFileSync(path.join(place.root, name), '');
+      await place.clear(connection);
+      expect(readdirSync(place.root).sort()).to.deep.equal(['.plugpull-place', 'data', 'notes']);
+      expect(readdirSync(place.data)).to.deep.equal([]);
+      // As a disk that lies may leave it, in the middle of a run.
+      rmSync(path.join(place.root, '.plugpull-place'));
+      await place.clear(connection);
+      rmSync(path.join(place.root, 'notes'));
+      await place.remove(connection);
+      expect(existsSync(place.root)).to.equal(false);
+    } finally {
+      connection.close();
+    }
+  });
+
+  it("leaves a folder alone that is the user's own", async () => {
+    const connection = await connect();
+    try {
+      const root = path.join(sshd.folder, 'plugpull');
+      const mine = path.join(root, 'data');
+      mkdirSync(mine, { recursive: true });
+      writeFileSync(path.join(mine, 'thesis'), '');
+      const error = await rejected(new Place(root).clear(connection), HostError);
+      expect(error.kind).to.equal('unfit');
+      expect(error.message).to.include('is there already, and no run of plugpull has made it');
+      await new Place(root).remove(connection);
+      expect(existsSync(path.join(mine, 'thesis'))).to.equal(true);
+      // An empty one can be nobody's loss.
+      rmSync(mine, { recursive: true });
+      await new Place(root).clear(connection);
+      expect(existsSync(mine)).to.equal(true);
+    } finally {
+      connection.close();
     }
   });
 
