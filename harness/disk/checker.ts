@@ -16,8 +16,21 @@ export interface Checker {
   check(dir: string, acked: number): Promise<SubjectCheck>;
   /** Forgets all that it may still hold of folders checked before. */
   refresh(): Promise<void>;
+  /** Where another process can ask for checks by itself: the process that checks, given out of hand until `refresh`. */
+  hand?(): Promise<Handed>;
   close(): Promise<void>;
 }
+
+/** A process that checks: it takes folders, one a line, from one pipe and answers with a WorkerResult, one a line. */
+export interface Handed {
+  /** With the pipes `requests` and `answers`. */
+  folder: string;
+  /** How it ended: the verdict of what it was asked to check then. */
+  ended: Promise<WorkerAnswer>;
+}
+
+/** No check takes longer, or its recovery hangs. */
+export const checkMillis = 20_000;
 
 /**
  * @param folder an existing folder for named pipes
@@ -50,7 +63,6 @@ class CommandChecker implements Checker {
   }
 }
 
-const checkMillis = 20_000;
 /** A checker that has not begun after this is given up for another, once. */
 const startMillis = 60_000;
 const limits = { timeMs: 24 * 3600 * 1000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 };
@@ -61,6 +73,28 @@ interface Child {
   socket: Socket;
   pid: number | null;
   ended: Promise<WorkerAnswer>;
+  handed: boolean;
+  over: boolean;
+}
+
+/** What an answer says, or the end of the process that should have given it, or that it did not come. */
+export function checkOf(result: WorkerResult | WorkerAnswer | 'timeout', millis: number): SubjectCheck {
+  const common = { log: '', end: { exit: 0, signal: null, stopped: null }, millis } as const;
+  if (result === 'timeout') {
+    const reason = `recovery did not end in ${checkMillis} ms`;
+    const end = { exit: null, signal: 9, stopped: 'time' } as const;
+    return { ...common, outcome: 'failed', state: null, reason, end };
+  }
+  if ('end' in result) {
+    const { exit, signal, stopped } = result.end;
+    const how = signal === null ? `ended with exit status ${exit ?? '?'}` : `died by signal ${signal}`;
+    const said = result.result?.reason;
+    const reason = `recovery ${stopped === null ? how : `was stopped for its ${stopped}`}${said === undefined ? '' : `: ${said}`}`;
+    return { ...common, outcome: 'failed', state: null, reason, log: result.log, end: result.end };
+  }
+  if (result.outcome === 'done') throw new Error('a checker said that it had worked');
+  const { outcome, state, reason, violation } = result;
+  return { ...common, outcome, state, reason, ...(violation === undefined ? {} : { violation }) };
 }
 
 /** A forked child that checks until it dies; its death is the verdict of the state that it was at. */
@@ -82,8 +116,8 @@ class ResidentChecker implements Checker {
 
   async check(dir: string): Promise<SubjectCheck> {
     const started = performance.now();
-    const child = this.child ?? (await this.start()) ?? (await this.start());
-    if (child === null) throw new Error(`a checker did not begin in ${startMillis} ms`);
+    if (this.child?.handed === true) await this.refresh();
+    const child = await this.running();
     let timer: NodeJS.Timeout | undefined;
     const result = await Promise.race([
       new Promise<WorkerResult | 'timeout'>((resolve) => {
@@ -95,30 +129,24 @@ class ResidentChecker implements Checker {
     ]);
     clearTimeout(timer);
     this.waiting = null;
-    const millis = performance.now() - started;
-    const common = { log: '', end: { exit: 0, signal: null, stopped: null }, millis } as const;
-    if (result === 'timeout') {
-      await this.refresh();
-      const reason = `recovery did not end in ${checkMillis} ms`;
-      return {
-        ...common,
-        outcome: 'failed',
-        state: null,
-        reason,
-        end: { exit: null, signal: 9, stopped: 'time' },
-      };
+    if (result === 'timeout' || 'end' in result) await this.refresh();
+    return checkOf(result, performance.now() - started);
+  }
+
+  async hand(): Promise<Handed> {
+    if (this.child?.over === true) await this.refresh();
+    const child = await this.running();
+    if (!child.handed) {
+      child.handed = true;
+      child.socket.destroy();
     }
-    if ('end' in result) {
-      await this.refresh();
-      const { exit, signal, stopped } = result.end;
-      const how = signal === null ? `ended with exit status ${exit ?? '?'}` : `died by signal ${signal}`;
-      const said = result.result?.reason;
-      const reason = `recovery ${stopped === null ? how : `was stopped for its ${stopped}`}${said === undefined ? '' : `: ${said}`}`;
-      return { ...common, outcome: 'failed', state: null, reason, log: result.log, end: result.end };
-    }
-    if (result.outcome === 'done') throw new Error('a checker said that it had worked');
-    const { outcome, state, reason, violation } = result;
-    return { ...common, outcome, state, reason, ...(violation === undefined ? {} : { violation }) };
+    return child;
+  }
+
+  private async running(): Promise<Child> {
+    const child = this.child ?? (await this.start()) ?? (await this.start());
+    if (child === null) throw new Error(`a checker did not begin in ${startMillis} ms`);
+    return child;
   }
 
   async refresh(): Promise<void> {
@@ -161,6 +189,8 @@ class ResidentChecker implements Checker {
       requests: openSync(requests, constants.O_RDWR),
       socket,
       pid: null,
+      handed: false,
+      over: false,
       ended: this.zygote.run({
         op: 'serve',
         target: workerTarget(this.target),
@@ -170,7 +200,8 @@ class ResidentChecker implements Checker {
         limits,
       }),
     };
-    child.ended.catch(() => undefined); // told to whoever waits for an answer
+    const over = (): void => void (child.over = true); // it is told to whoever waits for an answer
+    child.ended.then(over, over);
     let text = '';
     const ready = new Promise<void>((resolve) => {
       socket.setEncoding('utf8');

@@ -2,7 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { SubjectCheck } from '../subjects/subject.js';
-import type { Checker } from './checker.js';
+import type { WorkerResult } from '../worker/job.js';
+import { checkMillis, checkOf, type Checker, type Handed } from './checker.js';
 import { LineProcess } from './line-process.js';
 import { dataFolder, type Recording } from './recording.js';
 import {
@@ -30,6 +31,9 @@ export class Presenter implements StateSource {
   reads: ReadWatch | null = null;
   written: number | null = null;
   private last: ReadSet | null = null;
+  /** The process that the explorer asks for checks. */
+  private handed: Handed | null = null;
+  private waiting = false;
 
   private constructor(
     private readonly explorer: LineProcess,
@@ -55,7 +59,16 @@ export class Presenter implements StateSource {
     });
     const explorer = await LineProcess.start(
       ...['explore', '--base', recording.base, '--trace', recording.trace, '--folder', mount],
-      ...['--type', recording.fs.type, '--options', recording.fs.options, '--unit', String(unit)],
+      ...[
+        '--data',
+        dataFolder,
+        '--type',
+        recording.fs.type,
+        '--options',
+        recording.fs.options,
+        '--unit',
+        String(unit),
+      ],
       ...['--undo', undo],
       ...rare.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
     );
@@ -110,6 +123,8 @@ export class Presenter implements StateSource {
     times = 1,
     before?: (dir: string) => void,
   ): Promise<SubjectCheck[]> {
+    if (before === undefined && this.checker.hand !== undefined)
+      return this.checkAtOnce({ epoch, choices }, times, await this.checker.hand());
     const mounted = await this.explorer.ask(`try ${epoch} ${choices}`);
     const checks: SubjectCheck[] = [];
     try {
@@ -146,9 +161,49 @@ export class Presenter implements StateSource {
       await this.checker.refresh();
       return end();
     });
-    const [, writes, name = '-', blocks = '-'] = told.split(' ');
+    this.ended(told.split(' '));
+  }
+
+  private ended([, writes, name = '-', blocks = '-']: string[]): void {
     this.written = this.reads === null ? null : Number(writes);
     this.last = name === '-' ? null : { name, blocks };
+  }
+
+  /** The same as `check` with one question to the explorer. */
+  private async checkAtOnce(
+    { epoch, choices }: StateName,
+    times: number,
+    checker: Handed,
+  ): Promise<SubjectCheck[]> {
+    if (this.handed !== checker) {
+      await this.explorer.ask(`checker ${checker.folder}`);
+      this.handed = checker;
+      const stop = (): void => {
+        // What it fails with is told by the question that is under way.
+        if (this.handed === checker && this.waiting) this.explorer.ask('stop').catch(() => undefined);
+      };
+      checker.ended.then(stop, stop);
+    }
+    const started = performance.now();
+    this.waiting = true;
+    const told = await this.explorer
+      .ask(`check ${checkMillis} ${times} ${epoch} ${choices}`)
+      .finally(() => (this.waiting = false));
+    const [how = '', ...words] = told.split(' ');
+    if (how === 'done' || how === 'refused') this.ended(words.splice(0, 4));
+    if (how === 'refused') return [refused(`refused ${words.join(' ')}`)];
+    const millis = (performance.now() - started) / times;
+    const answers = words.join(' ').split('\t');
+    const results = answers.filter((text) => text !== '').map((text) => JSON.parse(text) as WorkerResult);
+    const checks = results.map((result) => checkOf(result, millis));
+    if (how === 'done') return checks;
+    // It is mounted yet, and the checker may hold a file of it.
+    await this.checker.refresh();
+    this.handed = null;
+    await this.end();
+    if (how === 'late') checks.push(checkOf('timeout', millis));
+    if (how === 'stopped') checks.push(checkOf(await checker.ended, millis));
+    return checks;
   }
 }
 

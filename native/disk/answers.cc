@@ -5,12 +5,10 @@
 #include <exception>
 
 #include "native/disk/files.h"
-#include "native/disk/lines.h"
 
 namespace plugpull::disk {
 
-int serve_lines(const std::function<std::string(const std::string&)>& answer) {
-  LineReader lines(0);
+int serve_lines(LineReader& lines, const std::function<std::string(const std::string&)>& answer) {
   write_all(1, "ready\n", 6, "answer");
   while (lines.fill()) {
     // One write for all answers that are ready: callers send several lines at once.

@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "native/disk/lines.h"
 #include "native/disk/mounts.h"
 
 namespace plugpull::disk {
 
-// Prints `ready`, then the answer to each line of standard input, until its end. What the answer throws
-// becomes `error …`. Gives the exit status.
-int serve_lines(const std::function<std::string(const std::string&)>& answer);
+// Prints `ready`, then the answer to each line, until their end. What the answer throws becomes `error …`.
+// Gives the exit status.
+int serve_lines(LineReader& lines, const std::function<std::string(const std::string&)>& answer);
 
 // `ok N`, then N lines `PHYSICAL LENGTH LOGICAL FILE`.
 std::string answer_map(const std::vector<Extent>& extents);

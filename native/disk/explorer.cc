@@ -24,6 +24,7 @@
 #include "native/disk/medium.h"
 #include "native/disk/mounts.h"
 #include "native/disk/read_sets.h"
+#include "native/disk/resident_checker.h"
 #include "native/disk/state_file.h"
 #include "native/disk/timeline.h"
 
@@ -33,8 +34,9 @@ namespace {
 
 class Explorer {
  public:
-  explicit Explorer(const ExplorerOptions& options)
+  Explorer(const ExplorerOptions& options, LineReader& lines)
       : options_(options),
+        lines_(lines),
         trace_(options.trace),
         epochs_(epochs_of(trace_.records())),
         medium_(options.base),
@@ -81,6 +83,9 @@ class Explorer {
     if (command == "try") return attempt(words);
     if (command == "end") return end();
     if (command == "digest") return digests(words);
+    if (command == "checker") return take_checker(words);
+    if (command == "check") return show(words);
+    if (command == "stop") return "ok";
     if (command == "sees") return sees_reads() ? "ok 1" : "ok 0";
     if (command == "learn") return learn(words);
     if (command == "open") return open_writes(words);
@@ -164,6 +169,43 @@ class Explorer {
     see();
     bios_.clear();
     return mount_state();
+  }
+
+  std::string take_checker(std::istringstream& words) {
+    std::string folder;
+    words >> std::ws;
+    if (!std::getline(words, folder)) throw std::runtime_error("a folder is needed");
+    checker_.reset();
+    checker_.emplace(folder);
+    return "ok";
+  }
+
+  // All that is to be done for a state, for one line: callers have more to do than to wait for each step.
+  std::string show(std::istringstream& words) {
+    int millis = 0;
+    int times = 0;
+    if (!(words >> millis >> times)) throw std::runtime_error("milliseconds and a number are needed");
+    if (!checker_) throw std::runtime_error("there is no checker");
+    const std::string mounted = attempt(words);
+    if (!mounted_) return "ok refused " + end().substr(3) + mounted.substr(mounted.find(' '));
+    std::string answers;
+    for (int i = 0; i < times; i++) {
+      std::string answer;
+      const ResidentChecker::End ended =
+          checker_->check(options_.folder + "/" + options_.data, millis, lines_, &answer);
+      if (ended != ResidentChecker::End::kAnswered) {
+        checker_.reset();
+        return (ended == ResidentChecker::End::kLate ? "ok late " : "ok stopped ") + answers;
+      }
+      answers += (i == 0 ? "" : "\t") + answer;
+    }
+    try {
+      unmount(options_.folder);
+    } catch (const std::system_error&) {
+      return "ok busy " + answers;
+    }
+    mounted_ = false;
+    return "ok done " + end().substr(3) + " " + answers;
   }
 
   void see() {
@@ -268,6 +310,8 @@ class Explorer {
   static constexpr size_t kMaxAgreeing = 4;
 
   const ExplorerOptions options_;
+  LineReader& lines_;
+  std::optional<ResidentChecker> checker_;
   TraceReader trace_;
   std::vector<Epoch> epochs_;
   Medium medium_;
@@ -295,9 +339,10 @@ int explore(const ExplorerOptions& options) {
     std::fprintf(stderr, "states are mounted only in a private mount namespace\n");
     return 69;
   }
-  Explorer explorer(options);
+  LineReader lines(0);
+  Explorer explorer(options, lines);
   explorer.attach();
-  return serve_lines([&](const std::string& line) { return explorer.serve(line); });
+  return serve_lines(lines, [&](const std::string& line) { return explorer.serve(line); });
 }
 
 }  // namespace plugpull::disk

@@ -15,6 +15,8 @@ struct ExplorerOptions {
   // Where states are mounted, and how.
   std::string folder;
   std::string type;
+  // The folder in it that is to be checked.
+  std::string data = "data";
   std::string mount_options;
   // How changes by the kernel are found. `auto`: it is seen by the kernel's tracepoint what it writes, and
   // what it reads; or, where that is not to be had, `compare`: the whole disk is compared after each state.
@@ -38,6 +40,14 @@ struct ExplorerOptions {
 //   end: unmounts and forgets what was changed; `ok READS WRITES NAME BLOCKS`, the last two for what was read
 //     of the state before it was overwritten, `- -` where that is not known. Once the disk was found to hold
 //     anything else than it should this and all that would make a state answer `error`
+//   checker FOLDER: takes over the process that checks (see resident_checker.h)
+//   check MILLIS TIMES EPOCH CHOICES: `try`, so many checks, `end`, in one. `ok done READS WRITES NAME BLOCKS
+//   ANSWERS`,
+//     or `ok refused READS WRITES NAME BLOCKS ERRNO TEXT` if it cannot be mounted. ANSWERS are joined by
+//     tabs. Or, and then the state is mounted yet and the caller has to see to the checker and to `end`: `ok
+//     late ANSWERS` if a check took longer, `ok stopped ANSWERS` after a line `stop`, `ok busy ANSWERS` if it
+//     cannot be unmounted
+//   stop: ends the wait for a check; `ok`
 //   learn NAME BLOCKS: the outcome of states that agree in these blocks is known
 //   open EPOCH NAME CHOICES: `ok INDEX…`, the pending writes that are not among the choices and would change
 //     what NAME's blocks hold; or `forgotten`

@@ -82,7 +82,8 @@ int hand() {
     return 69;
   }
   Hand hand;
-  return serve_lines([&](const std::string& line) { return hand.serve(line); });
+  LineReader lines(0);
+  return serve_lines(lines, [&](const std::string& line) { return hand.serve(line); });
 }
 
 }  // namespace plugpull::disk

@@ -13,6 +13,8 @@ class LineReader {
  public:
   explicit LineReader(int fd) : fd_(fd) {}
 
+  int fd() const { return fd_; }
+
   // Reads what is there, waiting if there is nothing. False at the end.
   bool fill() {
     char chunk[4096];
@@ -36,6 +38,14 @@ class LineReader {
     *line = text_.substr(from_, end - from_);
     from_ = end + 1;
     return true;
+  }
+
+  // Is this one among the whole lines that were not taken yet?
+  bool has(const std::string& line) const {
+    for (size_t at = from_, end; (end = text_.find('\n', at)) != std::string::npos; at = end + 1) {
+      if (text_.compare(at, end - at, line) == 0) return true;
+    }
+    return false;
   }
 
  private:

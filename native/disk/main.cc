@@ -30,9 +30,10 @@ constexpr int kFailureExit = 70;
 constexpr char kUsage[] =
     "usage: plugpull-disk record --image FILE --trace FILE --mount DIR [--lying-flush] [--delay-micros N]\n"
     "           [--eio-reads-from N] [--eio-writes-from N] [--eio-flushes-from N] [--full-after BYTES]\n"
-    "       plugpull-disk explore --base FILE --trace FILE --folder DIR --type FS [--options LIST] [--unit "
-    "BYTES]\n"
-    "           [--undo auto|trace|compare] [--audit-undo N] [--event-pages N] [--forget-reads N]\n"
+    "       plugpull-disk explore --base FILE --trace FILE --folder DIR --type FS [--options LIST] [--data "
+    "FOLDER]\n"
+    "           [--unit BYTES] [--undo auto|trace|compare] [--audit-undo N] [--event-pages N] "
+    "[--forget-reads N]\n"
     "           [--forget-writes N]\n"
     "       plugpull-disk hand\n"
     "       plugpull-disk list TRACE\n"
@@ -115,6 +116,7 @@ int run_explore(Flags flags) {
   options.folder = flags.text("--folder");
   options.type = flags.text("--type");
   options.mount_options = flags.text("--options", "");
+  options.data = flags.text("--data", options.data);
   options.unit = flags.number("--unit", 4096);
   options.undo = flags.text("--undo", "auto");
   options.audit_undo = flags.number("--audit-undo", options.audit_undo);
