@@ -54,7 +54,7 @@ class Exploration {
       await this.subsetsOneByOne();
     }
     if (!(exhaustive && this.visitor.explored.exhaustive)) {
-      await this.pass(randomRounds(epochs, this.options.seed, this.options.unit));
+      await this.pass(randomRounds(epochs, this.options.seed, this.options.unit), staleBatches);
     }
     const { explored, spared } = this.visitor;
     if (spared.contradicted > 0) explored.exhaustive = false;
@@ -93,7 +93,8 @@ class Exploration {
     return this.complete;
   }
 
-  private async pass(batches: Generator<Batch>): Promise<void> {
+  /** @param patience ends after so many batches in a row that bring nothing new: for batches that have no end of their own */
+  private async pass(batches: Generator<Batch>, patience = Infinity): Promise<void> {
     this.stale = 0;
     await Promise.all(
       this.options.sources.map(async (source) => {
@@ -102,7 +103,7 @@ class Exploration {
             this.complete = false;
             return;
           }
-          if (this.stale > staleBatches) return;
+          if (this.stale > patience) return;
           const next = batches.next();
           if (next.done === true) return;
           for (let first = 0; first < next.value.choices.length; first += atOnce) {

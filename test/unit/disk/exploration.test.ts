@@ -131,6 +131,25 @@ describe('exploring the crash states of a disk', () => {
     expect(explored.spared).to.equal(undefined);
   });
 
+  it('enumerates late epochs even where hundreds before them brought nothing new', async () => {
+    const late = 400;
+    // Two writes each: singles have shown all subsets of them before.
+    const epochs = [...Array.from({ length: late }, (_, number) => epochOf(2, number)), epochOf(8, late)];
+    const { reads, ...source } = adaptiveSource(8, (kept) => (kept(2) && !kept(3) && kept(6) ? null : 0));
+    expect(reads).to.not.equal(undefined);
+    let violations = 0;
+    const explored = await explore({
+      ...{ epochs, sources: [source], seed: 1, unit: 4096, checkKnowsAcked: false },
+      ...{ states: null, deadline: Infinity, exhaustive: true, stopping: () => false },
+      onViolation: () => {
+        violations++;
+        return Promise.resolve();
+      },
+    });
+    expect(explored).to.include({ exhaustive: true, states: late * 4 + 2 ** 8 });
+    expect(violations).to.equal(2 ** 5);
+  });
+
   it('keeps to its budget, and leaves a part of it to chance', async () => {
     const all: Recovery = (kept) => Array.from({ length: 24 }, (_, i) => kept(i)).filter(Boolean).length % 2;
     const { explored, leaves } = await run(24, [adaptiveSource(24, all)], {
