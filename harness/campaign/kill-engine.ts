@@ -2,6 +2,7 @@
 import picomatch from 'picomatch';
 import { violationsIn } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
+import { inParallel } from '../core/parallel.js';
 import type { CrashPlan, TrialEnded } from '../core/events.js';
 import { deriveSeed, trialSeed } from '../core/seed.js';
 import { promiseOf, summarize, type Target } from '../core/target.js';
@@ -17,7 +18,6 @@ import { Zygote } from '../subjects/zygote.js';
 import { runTrial, type TrialOutcome } from '../trial/trial.js';
 import { forWantOfSpace } from '../trial/room.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
-import { inParallel } from './parallel.js';
 import { ownTurns } from './turns.js';
 
 /** Random crashes that a control gets before it is given up. */

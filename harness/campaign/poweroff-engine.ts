@@ -20,7 +20,7 @@ import { runPowerTrial, type PowerTrial } from '../poweroff/trial.js';
 import { freeMemory } from '../rigs/free-memory.js';
 import { forWantOfSpace, spaceNamed } from '../trial/room.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
-import { inParallel } from './parallel.js';
+import { inParallel } from '../core/parallel.js';
 import { keepPowerFinding } from './poweroff-finding.js';
 import { exploreLog } from './poweroff-log.js';
 import { ownTurns } from './turns.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { inParallel } from '../../../harness/campaign/parallel.js';
+import { inParallel } from '../../../harness/core/parallel.js';
 
 const pause = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
