@@ -1,10 +1,10 @@
 /** Fault `cut` on rig `disk`: every target runs once on each file system over a recording disk; then its crash states are explored. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import path from 'node:path';
-import { UnavailableError } from '../core/errors.js';
+import { UnavailableError, UsageError } from '../core/errors.js';
 import { addCounts, noCounts } from '../core/counts.js';
 import { deriveSeed } from '../core/seed.js';
-import { summarize, type Target } from '../core/target.js';
+import { promisesSameBytes, summarize, type Target } from '../core/target.js';
 import { createChecker } from '../disk/checker.js';
 import {
   drawFaults,
@@ -23,7 +23,9 @@ import { Presenter } from '../disk/presenter.js';
 import { canPause, record, type Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
 import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
+import { ignoredBy } from '../subjects/ignored.js';
 import { whyNoDisk } from '../rigs/disk.js';
+import { removeAtOnce } from '../rigs/scratch.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
 import { addTold, FaultLog, nothing, statesEvent, unmeasured, violatedIn, type Told } from './disk-told.js';
 import { OwnDamage, type Owner } from './own-damage.js';
@@ -61,7 +63,9 @@ export type SourceMaker = (options: SourceOptions) => Promise<StateSource>;
 
 /** With the running kernel. */
 export const presenterOf: SourceMaker = async ({ target, seed, recording, folder, unit }) =>
-  Presenter.start(recording, createChecker(target, seed, folder), folder, unit);
+  Presenter.start(recording, createChecker(target, seed, folder), folder, unit, {
+    ignore: ignoredBy(target),
+  });
 
 /** A state mostly waits for the kernel, so more of them than cores are under way. */
 const presentersPerJob = 2;
@@ -243,7 +247,8 @@ export class DiskEngine implements Engine {
         exhaustive: this.options.exhaustive,
         recording,
         folder,
-        kernelLog,
+        kernelLog: (millis, source) => kernelLog(millis, source.device ?? null),
+        sameBytes: promisesSameBytes(target),
         ...(damage === null ? {} : { damage }),
       };
       const depth = this.options.nested ?? defaultNested;
@@ -274,6 +279,7 @@ export class DiskEngine implements Engine {
       return { ...explored, counts };
     } catch (error) {
       if (context.stopping()) return nothing;
+      if (error instanceof UsageError) throw error;
       if (error instanceof UnavailableError) {
         skip(context, job, error.message, error.remedy);
         return nothing;
@@ -282,7 +288,8 @@ export class DiskEngine implements Engine {
       context.emit({ type: 'note', level: 'warning', text });
       return { ...nothing, counts: { 'harness-broken': 1 } };
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      // A part of ours that was killed leaves its mounts to us.
+      removeAtOnce(folder);
     }
   }
 

@@ -1,5 +1,4 @@
 /** Fault `kill` on rig `folder`: first every named step, then random moments until the budget is spent. */
-import picomatch from 'picomatch';
 import { violationsIn } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
 import { inParallel } from '../core/parallel.js';
@@ -13,6 +12,7 @@ import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
 import type { Place, Rig } from '../rigs/rig.js';
 import { createSubject } from '../subjects/create.js';
+import { ignoredBy } from '../subjects/ignored.js';
 import type { Subject } from '../subjects/subject.js';
 import { Zygote } from '../subjects/zygote.js';
 import { runTrial, type TrialOutcome } from '../trial/trial.js';
@@ -116,7 +116,7 @@ export class KillEngine implements Engine {
         rig,
         sweep: { seed: 0, plans: [] },
         slowness: 1,
-        ignore: target.kind === 'command' && target.ignore.length > 0 ? picomatch(target.ignore) : null,
+        ignore: ignoredBy(target),
       });
     }
     await this.census(context, [...prepared.values()], slots);

@@ -1,6 +1,7 @@
 /** Power cuts during recovery: what recovery writes is recorded in its turn, and the crash states of that are explored. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { inParallel } from '../core/parallel.js';
 import { createChecker, type Checker } from '../disk/checker.js';
 import { choicesText } from '../disk/enumerate.js';
 import { DiskMap, explainState } from '../disk/explain.js';
@@ -59,34 +60,42 @@ export class NestedSearch {
     let violated = 0;
     let begun = 0;
     let taken = 0; // states of those under way
-    await Promise.all(
-      Array.from({ length: Math.min(lanes, total) }, async () => {
-        const own = mkdtempSync(path.join(folder, 'recovery-'));
-        const checker = createChecker(target, seed, own);
-        try {
-          for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-            const now = performance.now();
-            const round = Math.ceil((waiting.length + 1) / lanes);
-            // Rather a few of them well than all of them hardly.
-            const until = Math.min(deadline, now + Math.max((deadline - now) / round, sliceMillis));
-            const left = states === null ? Infinity : states - told.states - taken;
-            const share = Math.min(left, Math.max(Math.ceil(left / (waiting.length + 1)), statesOfRecovery));
-            if (this.options.context.stopping() || until - now < leastMillis || left <= 0) return;
-            if (violated >= maxViolated) return;
-            taken += share;
-            const place = path.join(own, String(++begun));
-            mkdirSync(place);
-            const one = await this.recovery(source, next, checker, place, until, share);
-            taken -= share;
-            told = addTold(told, one);
-            if (violatedIn(one)) violated++;
-          }
-        } finally {
-          await checker.close();
+    await inParallel(Array.from({ length: Math.min(lanes, total) }), async (_, __, failed) => {
+      const own = mkdtempSync(path.join(folder, 'recovery-'));
+      const checker = createChecker(target, seed, own);
+      try {
+        for (let next = waiting.shift(); next !== undefined && !failed(); next = waiting.shift()) {
+          const now = performance.now();
+          const round = Math.ceil((waiting.length + 1) / lanes);
+          // Rather a few of them well than all of them hardly.
+          const until = Math.min(deadline, now + Math.max((deadline - now) / round, sliceMillis));
+          const left = states === null ? Infinity : states - told.states - taken;
+          const share = Math.min(left, Math.max(Math.ceil(left / (waiting.length + 1)), statesOfRecovery));
+          if (this.options.context.stopping() || until - now < leastMillis || left <= 0) return;
+          if (violated >= maxViolated) return;
+          taken += share;
+          const place = path.join(own, String(++begun));
+          mkdirSync(place);
+          const one = await this.recovery(source, next, checker, place, until, share);
+          taken -= share;
+          told = addTold(told, one);
+          if (violatedIn(one)) violated++;
         }
-      }),
-    );
+      } finally {
+        await checker.close();
+      }
+    }).catch((error: unknown) => {
+      if (this.options.context.stopping()) return;
+      told = addTold(told, { ...nothing, counts: { 'harness-broken': 1 } });
+      this.note((error as Error).message);
+    });
     return told;
+  }
+
+  private note(text: string): void {
+    const { context, target, fsLabel } = this.options;
+    const what = `${target.id} on ${fsLabel}, cuts during recovery: ${text}`;
+    context.emit({ type: 'note', level: 'warning', text: what });
   }
 
   /** One of each kind first; where nothing had been acked least can go wrong. */
@@ -117,7 +126,10 @@ export class NestedSearch {
     rmSync(saved);
     try {
       // It held a moment ago, and nothing of what is asked here can be asked of one that does not.
-      if (recovered.check.outcome !== shown.checks[0]?.outcome) return nothing;
+      if (recovered.check.outcome !== shown.checks[0]?.outcome) {
+        this.note(`a state that held did not when its recovery was recorded: ${recovered.check.reason}`);
+        return { ...nothing, counts: { 'not-measured': 1 } };
+      }
       const trace = afterCut(await readTraceIndex(recovered.recording.trace), shown.acked);
       const map = await DiskMap.of(recording);
       const { text, timeline } = explainState(map, shown.epoch, shown.choices);

@@ -55,8 +55,8 @@ export class OwnDamage {
   private async reported({ epoch, choices, acked }: Violation, source: StateSource): Promise<string | null> {
     const heard = this.listen();
     const devices: string[] = [];
-    await source.check({ epoch: epoch.number, choices: choicesText(choices) }, acked.last, 1, (dir) => {
-      devices.push(...deviceOf(dir));
+    await source.check({ epoch: epoch.number, choices: choicesText(choices) }, acked.last, 1, {
+      before: (dir) => void devices.push(...deviceOf(dir)),
     });
     const log = heard();
     return devices.map((device) => corruptionIn(log, device)).find((line) => line !== null) ?? null;

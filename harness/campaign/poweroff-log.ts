@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Counts } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
+import { promisesSameBytes } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 import { createChecker } from '../disk/checker.js';
 import type { Explored } from '../disk/exploration.js';
@@ -137,6 +138,7 @@ async function search(
     fsLabel: labelOf(job, 'log'),
     index,
     seed,
+    sameBytes: promisesSameBytes(target),
     unit,
     exhaustive,
     recording,

@@ -3,14 +3,13 @@ import { Command } from 'commander';
 import { cpSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import picomatch from 'picomatch';
 import { UnavailableError, UsageError } from '../core/errors.js';
 import { exitCodeOf } from '../core/exit-codes.js';
 import { deriveSeed } from '../core/seed.js';
 import { promiseOf } from '../core/target.js';
 import { isViolation } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
-import { readDiskBundle, replayDiskState } from '../disk/bundle.js';
+import { readDiskBundle } from '../disk/bundle.js';
 import { modelStateOf, replayModelState } from '../explore/model-replay.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import { whyNoQemu } from '../images/qemu.js';
@@ -20,12 +19,14 @@ import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
 import type { Rig } from '../rigs/rig.js';
 import { loadFinding, type FindingRecord, type StoredFinding } from '../store/findings.js';
+import { ignoredBy } from '../subjects/ignored.js';
 import { createSubject } from '../subjects/create.js';
 import { Zygote } from '../subjects/zygote.js';
 import { recheck, runTrial, type TrialOptions } from '../trial/trial.js';
 import { prefersUml } from '../uml/choose.js';
 import { replayInUml } from '../uml/replay.js';
 import { positiveInteger } from './options.js';
+import { replayDisk } from './replay-disk.js';
 import { againInPrivateMounts, canEnterPrivateMounts } from './private-mounts.js';
 
 interface ReplayFlags {
@@ -74,7 +75,7 @@ async function replay(folder: string, flags: ReplayFlags): Promise<number> {
       return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
     }
     if (flags.uml !== true && canEnterPrivateMounts()) return againInPrivateMounts();
-    const judgement = await (prefersUml(flags.uml) ? replayInUml(file) : replayDiskState(bundle));
+    const judgement = await (prefersUml(flags.uml) ? replayInUml(file) : replayDisk(bundle));
     tell(bundle.manifest, judgement, 1, flags);
     return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
   }
@@ -133,7 +134,7 @@ async function again(
     plan,
     recoverTwice: target.kind === 'command' ? target.recoverTwice : 'bytes',
     promise: promiseOf(target),
-    ignore: target.kind === 'command' && target.ignore.length > 0 ? picomatch(target.ignore) : null,
+    ignore: ignoredBy(target),
   };
   if (flags.crash !== true) {
     if (afterCrash === null) {

@@ -62,6 +62,11 @@ export function promiseOf(target: Target): DurabilityPromise {
   return target.kind === 'command' ? (target.promise ?? 'durable') : 'durable';
 }
 
+/** Must recovering twice leave the same bytes? A FAMS backend promises it. */
+export function promisesSameBytes(target: Target): boolean {
+  return target.kind === 'backend' || target.recoverTwice === 'bytes';
+}
+
 export function backendTargetId(backend: string, workload: string, planted?: string): string {
   return `${backend}${planted === undefined ? '' : `+bug:${planted}`}/${workload}`;
 }

@@ -1,7 +1,6 @@
 /** A crash state of a real file system in one file, and how it is shown again on another machine. */
 import { execa } from 'execa';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../core/errors.js';
@@ -9,11 +8,16 @@ import { promiseOf, type Target } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 import type { Judgement } from '../oracle/judge.js';
 import { readBundle, writeBundle, type Bundle } from '../store/bundle.js';
-import type { SubjectCheck } from '../subjects/subject.js';
+import { ignoredBy } from '../subjects/ignored.js';
 import { createChecker } from './checker.js';
-import { diskProgram, LineProcess } from './line-process.js';
+import { guestFileSystemNames, parseFileSystem } from './file-systems.js';
+import { diskProgram } from './line-process.js';
+import { whileMounted } from './mounted-image.js';
+import { recover } from './recover.js';
 import { dataFolder } from './recording.js';
-import { unmountable } from './state-source.js';
+import { repair } from './repair.js';
+import type { Recoveries } from './show-again.js';
+import { unmountable, unrecovered } from './state-source.js';
 import { judgeState, type AckedRange } from './verdict.js';
 
 export const diskStateSchema = 'plugpull.disk-state/1';
@@ -27,6 +31,8 @@ export interface DiskState {
   /** As given to --fs; the kernel's name of it; options of its mount. */
   fs: { name: string; type: string; options: string };
   acked: AckedRange;
+  /** What shows it; none: one recovery. */
+  recoveries?: Recoveries;
   verdict: Verdict;
   explanation: string;
   /** The kernel of the guest in which it was found, as of --kernel; none: the machine's own. */
@@ -46,10 +52,11 @@ const shape = z.looseObject({
   seed: z.number().int(),
   fs: z.object({
     name: z.string(),
-    type: z.enum(['ext4', 'xfs', 'btrfs', 'f2fs']),
+    type: z.enum(guestFileSystemNames),
     options: z.string().regex(/^[\w=,.:+-]*$/),
   }),
   acked: z.object({ first: z.number().int(), last: z.number().int() }),
+  recoveries: z.object({ times: z.number().int().min(1).max(2), sameBytes: z.boolean() }).optional(),
   verdict: z.string(),
   kernel: z
     .string()
@@ -72,52 +79,33 @@ export function readDiskBundle(file: string): { manifest: DiskState; state: Buff
   return asDiskState(file, readBundle(file));
 }
 
-/** Makes the disk again, mounts it with the running kernel, recovers and checks. Needs a private mount namespace. */
-export async function replayDiskState({
-  manifest,
-  state,
-}: {
-  manifest: DiskState;
-  state: Buffer;
-}): Promise<Judgement> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'plugpull-replay-'));
-  const file = path.join(folder, 'state');
+/**
+ * Makes the disk again, mounts it with the running kernel, after repair where it must be, recovers as often as it takes, and
+ * checks. Needs a private mount namespace. @param folder an existing folder for all that it needs
+ */
+export async function replayDiskState(
+  { manifest, state }: { manifest: DiskState; state: Buffer },
+  folder: string,
+): Promise<Judgement> {
+  const saved = path.join(folder, 'state');
   const image = path.join(folder, 'image');
   const mount = path.join(folder, 'mount');
-  mkdirSync(mount);
-  const { fs, target, seed, acked } = manifest;
+  const { fs, target, seed, acked, recoveries = { times: 1, sameBytes: false } } = manifest;
+  const dir = path.join(mount, dataFolder);
   const checker = createChecker(target, seed, folder);
   try {
-    writeFileSync(file, state);
-    await execa(diskProgram(), ['restore', file, image]);
-    const hand = await LineProcess.start('hand');
-    try {
-      const device = await hand.ask(`attach ${image}`);
-      const check = await hand
-        .ask(`mount ${device} ${mount} ${fs.type} ${fs.options === '' ? '-' : fs.options}`)
-        .then(
-          () => checker.check(path.join(mount, dataFolder), acked.last),
-          (error: unknown) => refused((error as Error).message),
-        );
-      return judgeState(acked, [check], promiseOf(target));
-    } finally {
-      await checker.close();
-      await hand.close();
-    }
+    writeFileSync(saved, state);
+    await execa(diskProgram(), ['restore', saved, image]);
+    const options = { ...recoveries, ignore: ignoredBy(target), folder };
+    const mounted = await whileMounted(image, mount, fs, () => recover(checker, dir, acked.last, options));
+    if ('result' in mounted) return judgeState(acked, mounted.result, promiseOf(target));
+    const refused = unrecovered(`${unmountable}: ${mounted.refused}`);
+    const kind = { ...fs, repair: parseFileSystem(fs.name).repair };
+    const { check } = await repair(kind, saved, mount, refused.reason, () =>
+      checker.check(dir, acked.last).finally(() => checker.refresh()),
+    );
+    return judgeState(acked, [check ?? refused], promiseOf(target));
   } finally {
     await checker.close();
-    rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function refused(why: string): SubjectCheck {
-  const end = { exit: null, signal: null, stopped: null };
-  return {
-    outcome: 'failed',
-    state: null,
-    reason: `${unmountable}: ${why}`,
-    log: '',
-    end,
-    millis: 0,
-  };
 }

@@ -4,7 +4,9 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from '
 import { Socket } from 'node:net';
 import path from 'node:path';
 import type { Target, BackendTarget } from '../core/target.js';
+import { leftBehind, within } from '../core/left-behind.js';
 import { makeRoom } from './room.js';
+import { unrecovered } from './state-source.js';
 import { workerTarget } from '../subjects/builtin.js';
 import { createSubject } from '../subjects/create.js';
 import type { Subject, SubjectCheck } from '../subjects/subject.js';
@@ -39,18 +41,23 @@ export const checkMillis = 20_000;
 export function createChecker(target: Target, seed: number, folder: string, started?: Zygote): Checker {
   return target.kind === 'backend'
     ? new ResidentChecker(target, seed, folder, started)
-    : new CommandChecker(createSubject(target, new Zygote()), seed);
+    : new CommandChecker(createSubject(target, new Zygote()), seed, target.limits.timeMs);
 }
 
 class CommandChecker implements Checker {
   constructor(
     private readonly subject: Subject,
     private readonly seed: number,
+    private readonly millis: number,
   ) {}
 
-  check(dir: string, acked: number): Promise<SubjectCheck> {
+  async check(dir: string, acked: number): Promise<SubjectCheck> {
     makeRoom(path.dirname(dir));
-    return this.subject.check(dir, this.seed, acked);
+    const checked = this.subject.check(dir, this.seed, acked);
+    // The guard ends what takes too long, unless that hangs in the kernel.
+    if (await within(this.millis + killMillis, checked)) return checked;
+    leftBehind('a check', undefined);
+    return unrecovered(`recovery did not end in ${this.millis} ms, and could not be ended`, 'time');
   }
 
   async refresh(): Promise<void> {
@@ -65,15 +72,18 @@ class CommandChecker implements Checker {
 
 /** A checker that has not begun after this is given up for another, once. */
 const startMillis = 60_000;
+/** SIGKILL ends a checker at once unless it hangs in the kernel. */
+const killMillis = 10_000;
 const limits = { timeMs: 24 * 3600 * 1000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 };
 
 interface Child {
   folder: string;
   requests: number;
-  socket: Socket;
+  answers: string;
+  /** Null: its answers are for another process. */
+  socket: Socket | null;
   pid: number | null;
   ended: Promise<WorkerAnswer>;
-  handed: boolean;
   over: boolean;
 }
 
@@ -116,8 +126,8 @@ class ResidentChecker implements Checker {
 
   async check(dir: string): Promise<SubjectCheck> {
     const started = performance.now();
-    if (this.child?.handed === true) await this.refresh();
     const child = await this.running();
+    child.socket ??= this.listen(child);
     let timer: NodeJS.Timeout | undefined;
     const result = await Promise.race([
       new Promise<WorkerResult | 'timeout'>((resolve) => {
@@ -134,17 +144,17 @@ class ResidentChecker implements Checker {
   }
 
   async hand(): Promise<Handed> {
-    if (this.child?.over === true) await this.refresh();
     const child = await this.running();
-    if (!child.handed) {
-      child.handed = true;
-      child.socket.destroy();
-    }
+    // Two must not read the answers; the next `check` listens again.
+    child.socket?.destroy();
+    child.socket = null;
     return child;
   }
 
   private async running(): Promise<Child> {
-    const child = this.child ?? (await this.start()) ?? (await this.start());
+    if (this.child?.over === true) await this.refresh();
+    this.child ??= (await this.start()) ?? (await this.start());
+    const { child } = this;
     if (child === null) throw new Error(`a checker did not begin in ${startMillis} ms`);
     return child;
   }
@@ -161,8 +171,12 @@ class ResidentChecker implements Checker {
         // It is gone already.
       }
     }
-    await child.ended.catch(() => undefined);
-    child.socket.destroy();
+    if (!(await within(killMillis, child.ended))) {
+      // It hangs in the kernel, and its zygote waits for it.
+      leftBehind('a checker', child.pid ?? undefined);
+      this.another();
+    }
+    child.socket?.destroy();
     rmSync(child.folder, { recursive: true, force: true });
   }
 
@@ -171,25 +185,52 @@ class ResidentChecker implements Checker {
     if (this.owned) await this.zygote.close();
   }
 
+  /** A zygote that waits for what hangs is of no use; it ends when it can. */
+  private another(): void {
+    const { zygote, owned } = this;
+    this.zygote = new Zygote();
+    this.owned = true;
+    if (owned) zygote.close().catch(() => undefined);
+  }
+
+  private listen(child: Child, begun: () => void = () => undefined): Socket {
+    const socket = new Socket({
+      // For both, so that opening does not wait for the other side.
+      fd: openSync(child.answers, constants.O_RDWR | constants.O_NONBLOCK),
+      readable: true,
+      writable: false,
+    });
+    socket.on('error', () => undefined);
+    socket.setEncoding('utf8');
+    let text = '';
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        const message = JSON.parse(text.slice(0, end)) as WorkerResult | { pid: number };
+        text = text.slice(end + 1);
+        if ('pid' in message) {
+          child.pid = message.pid;
+          begun();
+        } else {
+          this.waiting?.(message);
+        }
+      }
+    });
+    return socket;
+  }
+
   /** Null: it did not begin in time. */
   private async start(): Promise<Child | null> {
     const folder = mkdtempSync(path.join(this.folder, 'check-'));
     const requests = path.join(folder, 'requests');
     const answers = path.join(folder, 'answers');
     await execa('mkfifo', [requests, answers]);
-    // Opened for both, so that opening does not wait for the other side.
-    const socket = new Socket({
-      fd: openSync(answers, constants.O_RDWR | constants.O_NONBLOCK),
-      readable: true,
-      writable: false,
-    });
-    socket.on('error', () => undefined);
     const child: Child = {
       folder,
       requests: openSync(requests, constants.O_RDWR),
-      socket,
+      answers,
+      socket: null,
       pid: null,
-      handed: false,
       over: false,
       ended: this.zygote.run({
         op: 'serve',
@@ -202,22 +243,8 @@ class ResidentChecker implements Checker {
     };
     const over = (): void => void (child.over = true); // it is told to whoever waits for an answer
     child.ended.then(over, over);
-    let text = '';
     const ready = new Promise<void>((resolve) => {
-      socket.setEncoding('utf8');
-      socket.on('data', (chunk: string) => {
-        text += chunk;
-        for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-          const message = JSON.parse(text.slice(0, end)) as WorkerResult | { pid: number };
-          text = text.slice(end + 1);
-          if ('pid' in message) {
-            child.pid = message.pid;
-            resolve();
-          } else {
-            this.waiting?.(message);
-          }
-        }
-      });
+      child.socket = this.listen(child, resolve);
     });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
@@ -226,18 +253,14 @@ class ResidentChecker implements Checker {
     const first = await Promise.race([ready, child.ended, late]);
     clearTimeout(timer);
     if (first !== undefined) {
-      socket.destroy();
+      child.socket?.destroy();
       closeSync(child.requests);
       if (first === 'late') {
-        const { zygote, owned } = this;
-        this.zygote = new Zygote();
-        this.owned = true;
-        if (owned) await zygote.close();
+        this.another();
         return null;
       }
       throw new Error(`a checker ended before its first check: ${first.result?.reason ?? first.log}`);
     }
-    this.child = child;
     return child;
   }
 }

@@ -1,4 +1,5 @@
 /** Explores the crash states of one recording with several sources in parallel. */
+import { inParallel } from '../core/parallel.js';
 import {
   boundaries,
   everything,
@@ -40,15 +41,33 @@ class Exploration {
   }
 
   async run(): Promise<Explored> {
-    const { epochs, exhaustive, sources } = this.options;
+    const { explored, spared } = this.visitor;
+    try {
+      await this.search();
+    } catch (error) {
+      // What is known already is worth more than that the rest is not.
+      explored.failure = error as Error;
+      explored.exhaustive = false;
+    }
+    if (spared.contradicted > 0) explored.exhaustive = false;
+    if (this.seesReads) explored.spared = spared;
+    explored.millis = performance.now() - this.started;
+    return explored;
+  }
+
+  private get seesReads(): boolean {
+    return this.options.sources.every(({ reads }) => reads);
+  }
+
+  private async search(): Promise<void> {
+    const { epochs, exhaustive } = this.options;
     if (this.options.onlySubsets !== true) {
       await this.pass(boundaries(epochs));
       await this.pass(singles(epochs));
       await this.pass(prefixes(epochs));
       await this.pass(tears(epochs, this.options.unit));
     }
-    const seesReads = sources.every(({ reads }) => reads);
-    if (seesReads) {
+    if (this.seesReads) {
       await this.subsetsAsTrees();
     } else {
       await this.subsetsOneByOne();
@@ -56,11 +75,6 @@ class Exploration {
     if (!(exhaustive && this.visitor.explored.exhaustive)) {
       await this.pass(randomRounds(epochs, this.options.seed, this.options.unit), staleBatches);
     }
-    const { explored, spared } = this.visitor;
-    if (spared.contradicted > 0) explored.exhaustive = false;
-    if (seesReads) explored.spared = spared;
-    explored.millis = performance.now() - this.started;
-    return explored;
   }
 
   private async subsetsAsTrees(): Promise<void> {
@@ -96,24 +110,21 @@ class Exploration {
   /** @param patience ends after so many batches in a row that bring nothing new: for batches that have no end of their own */
   private async pass(batches: Generator<Batch>, patience = Infinity): Promise<void> {
     this.stale = 0;
-    await Promise.all(
-      this.options.sources.map(async (source) => {
-        for (;;) {
-          if (this.visitor.over()) {
-            this.complete = false;
-            return;
-          }
-          if (this.stale > patience) return;
-          const next = batches.next();
-          if (next.done === true) return;
-          for (let first = 0; first < next.value.choices.length; first += atOnce) {
-            const { epoch, choices } = next.value;
-
-            await this.batch(source, epoch, choices.slice(first, first + atOnce));
-          }
+    await inParallel(this.options.sources, async (source, _, failed) => {
+      while (!failed()) {
+        if (this.visitor.over()) {
+          this.complete = false;
+          return;
         }
-      }),
-    );
+        if (this.stale > patience) return;
+        const next = batches.next();
+        if (next.done === true) return;
+        const { epoch, choices } = next.value;
+        for (let first = 0; first < choices.length && !failed(); first += atOnce) {
+          await this.batch(source, epoch, choices.slice(first, first + atOnce));
+        }
+      }
+    });
   }
 
   private async batch(source: StateSource, epoch: Epoch, choices: Choices[]): Promise<void> {

@@ -19,6 +19,8 @@ export interface ExplorationOptions {
   checkKnowsAcked: boolean;
   /** What the target promises of acked commits. */
   promise?: DurabilityPromise;
+  /** Recovering it twice must leave the same bytes. */
+  sameBytes?: boolean;
   /** At most so many states; null: until time or states are used up. */
   states: number | null;
   /** performance.now() at which no new state begins. */
@@ -27,8 +29,10 @@ export interface ExplorationOptions {
   /** No tears, and nothing in advance: only the search through all subsets of whole writes. */
   onlySubsets?: boolean;
   stopping: () => boolean;
-  /** Called for every violation, one at a time for each source, which shows nothing meanwhile. */
+  /** Called for every violation that came back, one at a time for each source, which shows nothing meanwhile. */
   onViolation: (found: Violation, source: StateSource) => Promise<void>;
+  /** Called for every violation that did not come back when its state was shown again: it measured nothing. */
+  onDoubt?: (found: Violation) => void;
   /** Called for every state that was mounted and held. */
   onShown?: (shown: Shown) => void;
   /** Called for every state that was visited in the search through all subsets of whole writes. */
@@ -41,6 +45,8 @@ export interface Violation {
   acked: AckedRange;
   judgement: Judgement;
   checks: readonly SubjectCheck[];
+  /** What repair said of a file system that could not be mounted. */
+  repair?: string;
 }
 
 export interface Shown extends Violation {
@@ -63,6 +69,10 @@ export interface Explored {
   /** States that held without the newest acked commits, as the target's promise allows, and how many were gone at most. */
   allowedLoss: { states: number; most: number };
   millis: number;
+  /** States that held, but whose file system could be mounted only after repair; not there: none. */
+  repaired?: number;
+  /** What of our own failed, and ended the exploration before its time. What had been found stands. */
+  failure?: Error;
   /** What was spared by seeing what is read; not there where it is not seen. */
   spared?: Spared;
 }

@@ -7,8 +7,11 @@ const lines = 40;
 const maxRecords = 1_000_000;
 const keptRecords = 1000;
 
-/** The last lines of the kernel's log that are at most so old; empty where it may not be read. */
-export async function kernelLog(millis: number): Promise<string> {
+/**
+ * The last lines of the kernel's log that are at most so old; empty where it may not be read.
+ * @param device leaves out what is said of other devices: states are mounted in parallel. Null: not known
+ */
+export async function kernelLog(millis: number, device: string | null = null): Promise<string> {
   const read = await execa(
     'dmesg',
     ['--time-format', 'raw', '--since', `-${Math.ceil(millis / 1000) + 1}s`],
@@ -21,9 +24,16 @@ export async function kernelLog(millis: number): Promise<string> {
     read.exitCode === 0 ? read.stdout : (await execa('dmesg', { reject: false, timeout: 5000 })).stdout;
   return all
     .split('\n')
-    .filter((line) => /ext4|jbd2|xfs|btrfs|loop\d/i.test(line))
+    .filter((line) => concerns(line, device))
     .slice(-lines)
     .join('\n');
+}
+
+/** Is it about a file system, and not about one on another loop device? */
+export function concerns(line: string, device: string | null): boolean {
+  const named: string[] = line.match(/\bloop\d+/g) ?? [];
+  if (named.length === 0) return /ext4|jbd2|xfs|btrfs/i.test(line);
+  return device === null || named.includes(device);
 }
 
 /** How the file systems say that what is on the disk cannot be. */

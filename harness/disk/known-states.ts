@@ -1,9 +1,14 @@
 /** What is known of crash states: outcomes by content, and by what was read. Bounded: the oldest are forgotten. */
 import type { SubjectCheck } from '../subjects/subject.js';
+import type { ShownAgain } from './show-again.js';
 import type { Look } from './state-source.js';
 
 export interface Outcome {
   checks: readonly SubjectCheck[];
+  /** What it is judged by once its violation was seen again: also what repair gave. */
+  settled?: Pick<ShownAgain, 'checks' | 'repair'>;
+  /** Its violation did not come back: it tells nothing, of this state or of any other. */
+  doubted?: boolean;
   /** Name of what was read; null where that was not seen. */
   reads: string | null;
 }
@@ -17,6 +22,7 @@ export interface KnownContent {
 
 const maxContents = 1_000_000;
 const maxReadSets = 200_000;
+const longestReason = 1000;
 
 export class KnownStates {
   private readonly contents = new Map<string, KnownContent>();
@@ -33,7 +39,7 @@ export class KnownStates {
   agreeing({ agrees }: Look, acked: number): Outcome | undefined {
     for (const name of agrees) {
       const outcome = this.byReads.get(this.key(name, acked));
-      if (outcome !== undefined) return outcome;
+      if (outcome !== undefined && outcome.doubted !== true) return outcome;
     }
     return undefined;
   }
@@ -42,10 +48,6 @@ export class KnownStates {
     const known = { outcome, judged: new Set<string>() };
     put(this.contents, this.key(digest, acked), known, maxContents);
     return known;
-  }
-
-  forget({ digest }: Look, acked: number): void {
-    this.contents.delete(this.key(digest, acked));
   }
 
   learn(outcome: Outcome, acked: number): void {
@@ -64,6 +66,17 @@ function put<V>(map: Map<string, V>, key: string, value: V, most: number): void 
     map.delete(oldest);
     break;
   }
+}
+
+/** What is needed of a check later on. What a program printed is kept for a million states. */
+export function slim(check: SubjectCheck): SubjectCheck {
+  const { outcome, state, violation, end, millis, difference, repaired } = check;
+  return {
+    ...{ outcome, state, end, millis, log: '', reason: check.reason.slice(0, longestReason) },
+    ...(violation === undefined ? {} : { violation }),
+    ...(difference === undefined ? {} : { difference }),
+    ...(repaired === undefined ? {} : { repaired }),
+  };
 }
 
 /** Do two outcomes say the same? The words of a reason may differ. */

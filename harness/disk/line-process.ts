@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { PlugpullError, UnavailableError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
+import { leftBehind, within } from '../core/left-behind.js';
 import { projectRoot } from '../core/version.js';
 
 interface Waiting {
@@ -16,6 +17,17 @@ interface Waiting {
 const stderrBytes = 16 * 1024;
 /** No answer takes this long unless something hangs. */
 const answerMillis = 120_000;
+/** How long it may take to end by itself, and then by SIGKILL. */
+const endMillis = 15_000;
+const killMillis = 5_000;
+
+/** It gave no answer in time and was killed. */
+export class Hung extends PlugpullError {
+  override name = 'Hung';
+}
+
+const withoutIt =
+  'give it the devices and rights, or install user-mode Linux: apt-get install user-mode-linux kmod';
 
 export function diskProgram(): string {
   const program = path.join(projectRoot, 'build', 'Release', 'plugpull-disk');
@@ -35,6 +47,7 @@ export class LineProcess {
   private text = '';
   private stderr = '';
   private ended: Error | null = null;
+  private killed = false;
   /** Lines that came while nobody waited. */
   private readonly unasked: string[] = [];
 
@@ -55,7 +68,7 @@ export class LineProcess {
       });
       child.on('close', (code, signal) => {
         const how = signal ?? `exit ${code ?? '?'}`;
-        this.end(this.failure(`ended (${how}): ${this.stderr.trim()}`));
+        this.end(this.failure(`ended (${how}): ${this.stderr.trim()}`, code));
         resolve();
       });
     });
@@ -69,9 +82,12 @@ export class LineProcess {
     return started;
   }
 
-  /** Sends a line and gives the answer, without its `ok`; rejects on `error`. Several may be under way. */
-  async ask(line: string): Promise<string> {
-    const answer = this.line();
+  /**
+   * Sends a line and gives the answer, without its `ok`; rejects on `error`, with Hung if none comes in time, and with
+   * PlugpullError if the process has ended. Several may be under way.
+   */
+  async ask(line: string, millis = answerMillis): Promise<string> {
+    const answer = this.line(millis);
     this.child.stdin.write(`${line}\n`);
     const got = await answer;
     if (got === 'ok') return '';
@@ -82,15 +98,15 @@ export class LineProcess {
   }
 
   /** The next line that nobody has waited for yet. */
-  async line(): Promise<string> {
+  async line(millis = answerMillis): Promise<string> {
     const ready = this.unasked.shift();
     if (ready !== undefined) return ready;
     if (this.ended !== null) throw this.ended;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.child.kill('SIGKILL');
-        this.end(this.failure(`gave no answer in ${answerMillis / 1000} s`));
-      }, answerMillis);
+        this.kill();
+        this.end(new Hung(this.named(`gave no answer in ${millis / 1000} s`), exitCodes.ownFailure));
+      }, millis);
       this.waiting.push({ resolve, reject, timer });
     });
   }
@@ -115,13 +131,22 @@ export class LineProcess {
     return this.child.pid;
   }
 
-  /** Ends its input and waits until it is gone; kills it if it does not go. */
-  async close(lastLine?: string): Promise<void> {
+  /** Ends its input and waits until it is gone; kills it if it does not go, and leaves it if not even that ends it. */
+  async close(lastLine?: string, bounds = { end: endMillis, kill: killMillis }): Promise<void> {
     if (lastLine !== undefined) this.child.stdin.write(`${lastLine}\n`);
     this.child.stdin.end();
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), 15_000);
-    await this.closed;
-    clearTimeout(timer);
+    if (!this.killed && (await within(bounds.end, this.closed))) return;
+    this.kill();
+    if (await within(bounds.kill, this.closed)) return;
+    leftBehind(this.named('').trim(), this.child.pid);
+    this.end(this.failure('does not end'));
+    for (const stream of this.child.stdio) stream?.destroy();
+    this.child.unref();
+  }
+
+  private kill(): void {
+    this.killed = true;
+    this.child.kill('SIGKILL');
   }
 
   private take(chunk: string): void {
@@ -146,9 +171,22 @@ export class LineProcess {
     }
   }
 
-  private failure(what: string): PlugpullError {
-    return new PlugpullError(`plugpull-disk ${this.args[0] ?? ''} ${what}`, exitCodes.ownFailure);
+  private failure(what: string, code: number | null = null): PlugpullError {
+    // It says so where the machine refuses what it needs.
+    if (code === exitCodes.unavailable) return new UnavailableError(this.named(what), withoutIt);
+    return new PlugpullError(this.named(what), exitCodes.ownFailure);
   }
+
+  private named(what: string): string {
+    return `plugpull-disk ${this.args[0] ?? ''} ${what}`;
+  }
+}
+
+/** A path or another word of a line, as plugpull-disk reads it: what would part words is written as in /proc/mounts. */
+export function quoted(word: string): string {
+  return word.replaceAll(/[\s\\]/g, (char) =>
+    Array.from(Buffer.from(char), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
+  );
 }
 
 /** A part of a file and where it lies on the disk; all in bytes. */

@@ -1,16 +1,24 @@
 /** Shows crash states of a recording to the kernel and lets them be checked. One for each worker. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { PlugpullError } from '../core/errors.js';
+import { lazilyUnmount } from '../rigs/scratch.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import type { WorkerResult } from '../worker/job.js';
 import { checkMillis, checkOf, type Checker, type Handed } from './checker.js';
-import { LineProcess } from './line-process.js';
+import { Hung, LineProcess } from './line-process.js';
+import { mountMillis, refusal } from './mounted-image.js';
+import { recover } from './recover.js';
 import { dataFolder, type Recording } from './recording.js';
+import { repair } from './repair.js';
 import {
   unmountable,
+  unrecovered,
+  type CheckOptions,
   type Look,
   type ReadSet,
   type ReadWatch,
+  type Repair,
   type StateName,
   type StateSource,
 } from './state-source.js';
@@ -25,6 +33,8 @@ export interface PresenterOptions {
   /** For audits: a hole in what is seen, at every n-th block that is read or request to write. */
   forgetReads?: number;
   forgetWrites?: number;
+  /** Files that two recoveries may leave different. */
+  ignore?: ((file: string) => boolean) | null;
 }
 
 export class Presenter implements StateSource {
@@ -34,11 +44,16 @@ export class Presenter implements StateSource {
   /** The process that the explorer asks for checks. */
   private handed: Handed | null = null;
   private waiting = false;
+  private starts = 0;
+  private mount = '';
+  private explorer!: LineProcess;
 
   private constructor(
-    private readonly explorer: LineProcess,
+    private readonly recording: Pick<Recording, 'fs' | 'base' | 'trace'>,
     private readonly checker: Checker,
-    private readonly mount: string,
+    private readonly folder: string,
+    private readonly unit: number,
+    private readonly options: PresenterOptions,
   ) {}
 
   /** @param folder an existing folder; the state is mounted in a folder below it */
@@ -47,34 +62,46 @@ export class Presenter implements StateSource {
     checker: Checker,
     folder: string,
     unit: number,
-    { undo = 'auto', auditUndo, eventPages, forgetReads, forgetWrites }: PresenterOptions = {},
+    options: PresenterOptions = {},
   ): Promise<Presenter> {
-    const mount = path.join(folder, 'state');
-    mkdirSync(mount, { recursive: true });
+    const presenter = new Presenter(recording, checker, folder, unit, options);
+    await presenter.begin();
+    if ((await presenter.explorer.ask('sees')) === '1') presenter.reads = presenter.watch();
+    return presenter;
+  }
+
+  private async begin(): Promise<void> {
+    const { fs, base, trace } = this.recording;
+    const { undo = 'auto', auditUndo, eventPages, forgetReads, forgetWrites } = this.options;
     const rare = Object.entries({
       '--audit-undo': auditUndo,
       '--event-pages': eventPages,
       '--forget-reads': forgetReads,
       '--forget-writes': forgetWrites,
     });
-    const explorer = await LineProcess.start(
-      ...['explore', '--base', recording.base, '--trace', recording.trace, '--folder', mount],
-      ...[
-        '--data',
-        dataFolder,
-        '--type',
-        recording.fs.type,
-        '--options',
-        recording.fs.options,
-        '--unit',
-        String(unit),
-      ],
-      ...['--undo', undo],
+    this.mount = path.join(this.folder, this.starts++ === 0 ? 'state' : `state-${this.starts}`);
+    mkdirSync(this.mount, { recursive: true });
+    this.explorer = await LineProcess.start(
+      ...['explore', '--base', base, '--trace', trace, '--folder', this.mount],
+      ...['--data', dataFolder, '--type', fs.type, '--options', fs.options],
+      ...['--unit', String(this.unit), '--undo', undo],
       ...rare.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
     );
-    const presenter = new Presenter(explorer, checker, mount);
-    if ((await explorer.ask('sees')) === '1') presenter.reads = presenter.watch();
-    return presenter;
+  }
+
+  /** Another explorer, with another device and folder, instead of one that hangs. What was learnt is gone. */
+  private async replace(): Promise<void> {
+    await this.explorer.close();
+    if (this.handed !== null) await this.checker.refresh();
+    this.handed = null;
+    lazilyUnmount(this.mount);
+    this.last = null;
+    this.written = null;
+    await this.begin();
+  }
+
+  get device(): string | null {
+    return deviceOfExplorer(this.explorer.pid);
   }
 
   /** The target's folder in the mounted state. */
@@ -113,30 +140,46 @@ export class Presenter implements StateSource {
     };
   }
 
-  /**
-   * Mounts a state, checks it (`times` times, to see whether recovering again changes the outcome) and forgets it.
-   * `before` is called with the mounted folder before anything has recovered the target.
-   */
+  /** Mounts a state, checks it (`times` times, to see whether recovering again changes the outcome) and forgets it. */
   async check(
     { epoch, choices }: StateName,
     acked: number,
     times = 1,
-    before?: (dir: string) => void,
+    { before, sameBytes = false }: CheckOptions = {},
   ): Promise<SubjectCheck[]> {
-    if (before === undefined && this.checker.hand !== undefined)
+    if (before === undefined && !(sameBytes && times > 1) && this.checker.hand !== undefined)
       return this.checkAtOnce({ epoch, choices }, times, await this.checker.hand());
-    const mounted = await this.explorer.ask(`try ${epoch} ${choices}`);
+    const mounted = await this.unlessHung(this.explorer.ask(`try ${epoch} ${choices}`, mountMillis));
+    if (typeof mounted !== 'string') return [mounted];
     const checks: SubjectCheck[] = [];
     try {
-      if (mounted !== '') return [refused(mounted)];
-      before?.(this.dir);
-      for (let i = 0; i < times; i++) {
-        checks.push(await this.checker.check(this.dir, acked));
+      if (mounted === '') {
+        before?.(this.dir);
+        const { folder } = this;
+        const options = { times, sameBytes, ignore: this.options.ignore ?? null, folder };
+        checks.push(...(await recover(this.checker, this.dir, acked, options)));
+      } else {
+        checks.push(refused(mounted));
       }
     } finally {
-      await this.end();
+      const trouble = await this.end(checks);
+      if (trouble !== null) checks.splice(0, checks.length, unrecovered(trouble, 'time'));
     }
     return checks;
+  }
+
+  async repair(state: StateName, acked: number, refusal: string): Promise<Repair> {
+    const saved = path.join(this.folder, 'unmountable');
+    const folder = path.join(this.folder, 'repaired');
+    const dir = path.join(folder, dataFolder);
+    await this.save(state, saved);
+    try {
+      return await repair(this.recording.fs, saved, folder, refusal, () =>
+        this.checker.check(dir, acked).finally(() => this.checker.refresh()),
+      );
+    } finally {
+      rmSync(saved, { force: true });
+    }
   }
 
   /** Writes a state to a file (see docs/disk.md). */
@@ -154,19 +197,35 @@ export class Presenter implements StateSource {
     await this.explorer.close();
   }
 
-  private async end(): Promise<void> {
-    const end = async (): Promise<string> => this.explorer.ask('end');
-    const told = await end().catch(async () => {
-      // A checker that crashed or was stopped may still hold a file.
-      await this.checker.refresh();
-      return end();
-    });
-    this.ended(told.split(' '));
+  /** Gives why the state could not be given up in time; null: it was. */
+  private async end(checks: readonly SubjectCheck[]): Promise<string | null> {
+    let told: string;
+    try {
+      told = await this.giveUp();
+    } catch (error) {
+      // What hangs in the kernel, be it a check that was stopped or the unmounting itself, is left to itself.
+      if (!(error instanceof Hung) && !checks.some(({ end }) => end.stopped === 'time')) throw error;
+      await this.replace();
+      return error instanceof Hung ? `unmounting did not end in ${mountMillis / 1000} s` : null;
+    }
+    this.note(told.split(' '));
+    return null;
   }
 
-  private ended([, writes, name = '-', blocks = '-']: string[]): void {
+  private note([, writes, name = '-', blocks = '-']: string[]): void {
     this.written = this.reads === null ? null : Number(writes);
     this.last = name === '-' ? null : { name, blocks };
+  }
+
+  /** What the explorer answers, or what follows where mounting hangs: then there is another explorer. */
+  private async unlessHung(answer: Promise<string>): Promise<string | SubjectCheck> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof Hung)) throw error;
+      await this.replace();
+      return unrecovered(`${unmountable}: ${refusal(error)}`, 'time');
+    }
   }
 
   /** The same as `check` with one question to the explorer. */
@@ -186,11 +245,15 @@ export class Presenter implements StateSource {
     }
     const started = performance.now();
     this.waiting = true;
-    const told = await this.explorer
-      .ask(`check ${checkMillis} ${times} ${epoch} ${choices}`)
-      .finally(() => (this.waiting = false));
+    const most = times * checkMillis + 2 * mountMillis;
+    const told = await this.unlessHung(
+      this.explorer
+        .ask(`check ${checkMillis} ${times} ${epoch} ${choices}`, most)
+        .finally(() => (this.waiting = false)),
+    );
+    if (typeof told !== 'string') return [told];
     const [how = '', ...words] = told.split(' ');
-    if (how === 'done' || how === 'refused') this.ended(words.splice(0, 4));
+    if (how === 'done' || how === 'refused') this.note(words.splice(0, 4));
     if (how === 'refused') return [refused(`refused ${words.join(' ')}`)];
     const millis = (performance.now() - started) / times;
     const answers = words.join(' ').split('\t');
@@ -200,21 +263,37 @@ export class Presenter implements StateSource {
     // It is mounted yet, and the checker may hold a file of it.
     await this.checker.refresh();
     this.handed = null;
-    await this.end();
     if (how === 'late') checks.push(checkOf('timeout', millis));
     if (how === 'stopped') checks.push(checkOf(await checker.ended, millis));
-    return checks;
+    const trouble = await this.end(checks);
+    return trouble === null ? checks : [unrecovered(trouble, 'time')];
   }
+
+  private async giveUp(): Promise<string> {
+    const end = async (): Promise<string> => this.explorer.ask('end', mountMillis);
+    return end().catch(async (error: unknown) => {
+      if (error instanceof PlugpullError) throw error;
+      // A checker that crashed or was stopped may still hold a file.
+      await this.checker.refresh();
+      return end();
+    });
+  }
+}
+
+/** The loop device whose file bears the number of its owner. */
+function deviceOfExplorer(pid: number | undefined): string | null {
+  for (const name of readdirSync('/sys/block').filter((one) => one.startsWith('loop'))) {
+    try {
+      const file = readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8');
+      if (new RegExp(`memfd:plugpull-disk-${pid ?? 'none'}\\b`).test(file)) return name;
+    } catch {
+      continue; // it is not in use
+    }
+  }
+  return null;
 }
 
 function refused(answer: string): SubjectCheck {
   const [, errno = '', ...text] = answer.split(' ');
-  return {
-    outcome: 'failed',
-    state: null,
-    reason: `${unmountable}: ${text.join(' ')} (errno ${errno})`,
-    log: '',
-    end: { exit: null, signal: null, stopped: null },
-    millis: 0,
-  };
+  return unrecovered(`${unmountable}: ${text.join(' ')} (errno ${errno})`);
 }

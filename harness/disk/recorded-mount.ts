@@ -1,6 +1,6 @@
 /** The file system that a recording disk holds, mounted where the target works. */
 import type { FileSystem } from './file-systems.js';
-import type { LineProcess, MappedExtent } from './line-process.js';
+import { quoted, type LineProcess, type MappedExtent } from './line-process.js';
 
 export class RecordedMount {
   /** @param disk the recording disk's file; @param folder an empty folder */
@@ -12,24 +12,29 @@ export class RecordedMount {
   ) {}
 
   async mount(): Promise<void> {
-    const { name, type, options } = this.fs;
-    const device = await this.hand.ask(`attach ${this.disk} direct`);
-    const refused = await this.hand.ask(
-      `mount ${device} ${this.folder} ${type} ${options === '' ? '-' : options}`,
-    );
-    if (refused !== '') throw new Error(`${name} cannot be mounted: ${refused}`);
+    const device = await this.hand.ask(`attach ${quoted(this.disk)} direct`);
+    await this.hand.ask(mountLine(device, this.folder, this.fs));
   }
 
   async unmount(): Promise<void> {
-    await this.hand.ask(`unmount ${this.folder}`);
+    await this.hand.ask(`unmount ${quoted(this.folder)}`);
   }
 
   /** All of it is on the disk, and its log is empty. */
   async freeze(): Promise<void> {
-    await this.hand.ask(`freeze ${this.folder}`);
+    await this.hand.ask(`freeze ${quoted(this.folder)}`);
   }
 
   async map(): Promise<MappedExtent[]> {
-    return this.hand.map(`map ${this.folder}`);
+    return this.hand.map(`map ${quoted(this.folder)}`);
   }
+}
+
+/** What mounts a device, as `plugpull-disk hand` reads it. */
+export function mountLine(
+  device: string,
+  folder: string,
+  { type, options }: Pick<FileSystem, 'type' | 'options'>,
+): string {
+  return `mount ${device} ${quoted(folder)} ${type} ${options === '' ? '-' : quoted(options)}`;
 }

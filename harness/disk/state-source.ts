@@ -2,10 +2,16 @@
  * Where crash states come from: what exploration, minimizing and findings need of it, and no more. Rig `disk` mounts them
  * with the running kernel (`Presenter`); others may make them of another recording or under another kernel.
  */
-import type { SubjectCheck } from '../subjects/subject.js';
+import type { Stopped, SubjectCheck } from '../subjects/subject.js';
 
 /** How the reason of a check begins where the state's file system could not be mounted. */
 export const unmountable = 'the file system could not be mounted';
+
+/** The check of a state that nothing could recover. */
+export function unrecovered(reason: string, stopped: Stopped | null = null): SubjectCheck {
+  const end = { exit: null, signal: null, stopped };
+  return { outcome: 'failed', state: null, reason, log: '', end, millis: 0 };
+}
 
 export interface StateName {
   /** Number of the epoch in the trace. */
@@ -46,6 +52,22 @@ export interface ReadWatch {
   open(epoch: number, name: string, choices: string): Promise<number[] | null>;
 }
 
+/** How a state is checked, beyond once. */
+export interface CheckOptions {
+  /** Called with the target's folder before anything has recovered the target. */
+  before?: (dir: string) => void;
+  /** Where it is recovered twice, all files are read between and after, and what the second recovery changed is told. */
+  sameBytes?: boolean;
+}
+
+/** What became of a state whose file system could not be mounted. */
+export interface Repair {
+  /** What was run, and what it said. */
+  log: string;
+  /** The check of the target, once the file system could be mounted; null: it never could. */
+  check: SubjectCheck | null;
+}
+
 /** Makes crash states of one recording, one at a time, and lets them be checked. One for each worker. */
 export interface StateSource {
   /** Null or not there: what the kernel reads is not seen. */
@@ -56,15 +78,13 @@ export interface StateSource {
   digests(epoch: number, choices: readonly string[]): Promise<string[]>;
   /**
    * Makes a state, checks it (`times` times, to see whether recovering again changes the outcome) and forgets it. A state
-   * that cannot be mounted is one failed check. `before` is called with the target's folder before anything has recovered
-   * the target. Rejects only for failures of our own.
+   * that cannot be mounted is one failed check. Rejects only for failures of our own.
    */
-  check(
-    state: StateName,
-    acked: number,
-    times?: number,
-    before?: (dir: string) => void,
-  ): Promise<SubjectCheck[]>;
+  check(state: StateName, acked: number, times?: number, options?: CheckOptions): Promise<SubjectCheck[]>;
+  /** Does what a user would with a state that cannot be mounted, for the reason that is given. Null or not there: nothing can be done here. */
+  repair?(state: StateName, acked: number, refusal: string): Promise<Repair | null>;
+  /** The block device (`loop3`) on which states are shown; null or not there: not known. */
+  readonly device?: string | null;
   /** Writes a state to a file, as a trace (see docs/disk.md): what a bundle holds. */
   save(state: StateName, file: string): Promise<void>;
   /** From here on nothing may depend on what was checked before. */

@@ -1,4 +1,5 @@
 /** Visits every subset of whole pending writes of every epoch, as far as they can be told apart (see lazy-tree.ts). */
+import { inParallel } from '../core/parallel.js';
 import { choicesText, whole, type Choices } from './enumerate.js';
 import { LazyTree, type TreeNode } from './lazy-tree.js';
 import type { Look, StateSource } from './state-source.js';
@@ -22,14 +23,21 @@ export class TreeSearch {
     const all = epochs.map((epoch) => new LazyTree(epoch));
     let open = all;
     for (let share = firstShare; open.length > 0 && !this.visitor.over(); share *= shareGrowth) {
-      await Promise.all(sources.map((source) => this.climb(source, open, share)));
+      const [trees, most] = [open, share];
+      await inParallel(sources, (source, _, failed) => this.climb(source, trees, most, failed));
       open = open.filter((tree) => !tree.done);
     }
     return all.every((tree) => tree.complete);
   }
-  private async climb(source: StateSource, trees: readonly LazyTree[], share: number): Promise<void> {
+
+  private async climb(
+    source: StateSource,
+    trees: readonly LazyTree[],
+    share: number,
+    failed: () => boolean,
+  ): Promise<void> {
     for (;;) {
-      if (this.visitor.over()) return;
+      if (failed() || this.visitor.over()) return;
       const tree = trees.find((one) => one.visited < share && one.ready);
       if (tree !== undefined) {
         await this.nodes(source, tree);

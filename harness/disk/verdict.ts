@@ -1,5 +1,6 @@
 /** The verdict of a crash state, whose cut may lie anywhere between two acks. */
 import type { DurabilityPromise } from '../core/target.js';
+import { isViolation } from '../core/verdict.js';
 import { judge, type Judgement } from '../oracle/judge.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import type { Choices } from './enumerate.js';
@@ -30,9 +31,22 @@ export function judgeState(
     crash: 'in-flight',
     ...(one && { first: one }),
     ...(two && { second: two }),
+    ...(two?.difference === undefined ? {} : { difference: two.difference }),
   } as const;
+  if (one?.repaired !== undefined) {
+    const { repaired, ...rest } = one;
+    return afterRepair(repaired, judgeState({ first, last }, [rest], promise));
+  }
   const latest = judge({ acked: last, ...seen });
   if (latest.verdict !== 'held' || first === last) return latest;
   const earliest = judge({ acked: first, ...seen });
   return earliest.verdict === 'phantom' ? earliest : latest;
+}
+
+/** Data that are right once the file system was repaired are what a user is content with; any others were lost with it. */
+function afterRepair(repaired: NonNullable<SubjectCheck['repaired']>, judged: Judgement): Judgement {
+  if (!isViolation(judged.verdict)) return judged;
+  const { refusal, by } = repaired;
+  const reason = `${refusal}; after ${by} it could be, but ${judged.verdict}: ${judged.reason ?? ''}`;
+  return { ...judged, verdict: 'unrecoverable', reason };
 }

@@ -2,13 +2,16 @@
 import { isViolation } from '../core/verdict.js';
 import { choicesText, subsets, type Choices } from './enumerate.js';
 import type { ExplorationOptions, Explored, Spared, Violation } from './explored.js';
-import { KnownStates, sameOutcome, type KnownContent, type Outcome } from './known-states.js';
+import { KnownStates, sameOutcome, slim, type KnownContent, type Outcome } from './known-states.js';
+import { confirm, type ShownAgain } from './show-again.js';
 import type { Look, StateSource } from './state-source.js';
 import type { Epoch } from './trace-index.js';
 import { ackedRange, judgeState, type AckedRange } from './verdict.js';
 
 /** Every n-th state is recovered twice. */
 const twiceEvery = 8;
+/** Every n-th is looked at for bytes that the second recovery changed, where none may. */
+const bytesEvery = 32;
 /** Every n-th state that agrees with another in all that was read is shown all the same. */
 const auditEvery = 32;
 
@@ -78,9 +81,13 @@ export class Visitor {
     const range = `${acked.first} ${acked.last}`;
     if (known.judged.has(range)) return outcome;
     known.judged.add(range);
-    const { checks } = outcome;
+    const { checks, repair } = outcome.settled ?? { checks: outcome.checks, repair: '' };
     const judgement = judgeState(acked, checks, this.options.promise);
-    await this.judged({ epoch, choices, acked, judgement, checks }, source);
+    const found = { epoch, choices, acked, judgement, checks, repair };
+    await this.judged(
+      isViolation(judgement.verdict) ? await this.sure(found, outcome, source) : found,
+      source,
+    );
     return outcome;
   }
 
@@ -105,12 +112,18 @@ export class Visitor {
   }
 
   async show(source: StateSource, epoch: Epoch, choices: Choices, acked: AckedRange): Promise<Outcome> {
-    const times = this.explored.checked % twiceEvery === 0 ? 2 : 1;
-    this.explored.checked++;
+    const turn = this.explored.checked++;
+    const times = turn % twiceEvery === 0 ? 2 : 1;
     const state = { epoch: epoch.number, choices: choicesText(choices) };
-    const checks = await source.check(state, acked.last, times);
+    let checks = (await source.check(state, acked.last, times)).map(slim);
     // What was stopped for its time might have gone on.
-    const reads = checks.some(({ end }) => end.stopped !== null) ? null : (source.reads?.last ?? null);
+    let reads = checks.some(({ end }) => end.stopped !== null) ? null : (source.reads?.last ?? null);
+    const written = source.written ?? 0;
+    if (this.options.sameBytes === true && turn % bytesEvery === 0 && this.holds(acked, checks)) {
+      // Shown once more: what the comparison reads is not what recovery reads.
+      const compared = (await source.check(state, acked.last, 2, { sameBytes: true })).map(slim);
+      if (!this.holds(acked, compared)) [checks, reads] = [compared, null];
+    }
     const outcome: Outcome = { checks, reads: reads?.name ?? null };
     if (reads !== null) {
       this.known.learn(outcome, acked.last);
@@ -119,9 +132,29 @@ export class Visitor {
     }
     const judgement = judgeState(acked, checks, this.options.promise);
     if (!isViolation(judgement.verdict)) {
-      this.options.onShown?.({ epoch, choices, acked, judgement, checks, written: source.written ?? 0 });
+      this.options.onShown?.({ epoch, choices, acked, judgement, checks, written });
     }
     return outcome;
+  }
+
+  private holds(acked: AckedRange, checks: Outcome['checks']): boolean {
+    return judgeState(acked, checks, this.options.promise).verdict === 'held';
+  }
+
+  /** What a violation is once its state was shown again: one that does not come back, as by a slow machine, is none. */
+  private async sure(found: Violation, outcome: Outcome, source: StateSource): Promise<Violation> {
+    if (outcome.settled !== undefined) return found;
+    const { promise = 'durable', stopping, onDoubt } = this.options;
+    const again: ShownAgain | null =
+      outcome.doubted === true ? null : await confirm(found, source, promise, stopping);
+    if (again === null) {
+      outcome.doubted = true;
+      onDoubt?.(found);
+      const reason = `a violation did not come back when its state was shown again: ${found.judgement.reason ?? ''}`;
+      return { ...found, judgement: { verdict: 'not-measured', reason, recovered: null } };
+    }
+    outcome.settled = { checks: again.checks.map(slim), repair: again.repair };
+    return { ...found, ...outcome.settled, judgement: again.judgement };
   }
 
   private async judged(found: Violation, source: StateSource): Promise<void> {
@@ -130,6 +163,9 @@ export class Visitor {
     if (allowedLoss > 0) {
       const { states, most } = explored.allowedLoss;
       explored.allowedLoss = { states: states + 1, most: Math.max(most, allowedLoss) };
+    }
+    if (verdict === 'held' && found.checks[0]?.repaired !== undefined) {
+      explored.repaired = (explored.repaired ?? 0) + 1;
     }
     const { step } = found.epoch;
     explored.states++;

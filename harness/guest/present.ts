@@ -7,6 +7,7 @@ import { createChecker } from '../disk/checker.js';
 import { parseFileSystem } from '../disk/file-systems.js';
 import { Presenter } from '../disk/presenter.js';
 import type { Look, ReadWatch } from '../disk/state-source.js';
+import { ignoredBy } from '../subjects/ignored.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import type { Zygote } from '../subjects/zygote.js';
 import { object, type Params, ParamsError, path as pathOf, text, texts, whole } from './params.js';
@@ -26,11 +27,14 @@ export class Present {
     if (unit !== 512 && unit !== 4096) throw new ParamsError('unit: 512 or 4096 is needed');
     const base = await fileOf(object(params.base, 'base'), path.join(folder, 'base'));
     const trace = await fileOf(object(params.trace, 'trace'), path.join(folder, 'trace'));
-    const checker = createChecker(targetOf(params), whole(params, 'seed'), folder, this.zygote);
+    const target = targetOf(params);
+    const checker = createChecker(target, whole(params, 'seed'), folder, this.zygote);
     const fs = parseFileSystem(text(params, 'fs'));
     try {
       const shown = { base, trace, fs, maps: [], acked: 0, log: '', trouble: null, millis: 0 };
-      this.presenter = await Presenter.start(shown, checker, folder, unit);
+      this.presenter = await Presenter.start(shown, checker, folder, unit, {
+        ignore: ignoredBy(target),
+      });
     } catch (error) {
       await checker.close();
       throw error;
@@ -44,8 +48,9 @@ export class Present {
 
   try(params: Params): Promise<SubjectCheck[]> {
     const acked = Number(params.acked);
-    const before = params.copy === undefined ? undefined : copyTo(pathOf(params, 'copy'));
-    return this.shown().check(stateOf(params), acked, whole(params, 'times'), before);
+    const copy = params.copy === undefined ? {} : { before: copyTo(pathOf(params, 'copy')) };
+    const options = { sameBytes: params.sameBytes === true, ...copy };
+    return this.shown().check(stateOf(params), acked, whole(params, 'times'), options);
   }
 
   seen(): Seen {

@@ -134,7 +134,14 @@ export interface AgentMethods {
   digests: { params: { epoch: number; choices: string[] }; result: string[] };
   /** `copy`: a folder into which the target's folder is copied before anything recovers it; it is not there where that was not possible. */
   try: {
-    params: { epoch: number; choices: string; acked: number; times: number; copy?: string };
+    params: {
+      epoch: number;
+      choices: string;
+      acked: number;
+      times: number;
+      sameBytes?: boolean;
+      copy?: string;
+    };
     result: SubjectCheck[];
   };
   /** What was read of the state tried last, and how much was written: see ReadWatch. `watched`: it is seen at all. */

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import type { Target } from '../core/target.js';
 import type { Recording } from '../disk/recording.js';
-import type { ReadSet, ReadWatch, StateName, StateSource } from '../disk/state-source.js';
+import type { CheckOptions, ReadSet, ReadWatch, StateName, StateSource } from '../disk/state-source.js';
 import { AgentError } from '../guest/client.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import { extraDevices } from '../vm/config.js';
@@ -93,7 +93,7 @@ export class GuestSource implements StateSource {
     { epoch, choices }: StateName,
     acked: number,
     times = 1,
-    before?: (dir: string) => void,
+    { before, sameBytes = false }: CheckOptions = {},
   ): Promise<SubjectCheck[]> {
     const { target } = this.options;
     const copy = before === undefined ? {} : { copy: copyFolder };
@@ -102,7 +102,7 @@ export class GuestSource implements StateSource {
       const vm = await this.guest();
       const hostTrouble = vm.watchHost();
       try {
-        const params = { epoch, choices, acked, times, ...copy };
+        const params = { epoch, choices, acked, times, sameBytes, ...copy };
         const checks = await vm.agent.call('try', params, { timeoutMillis: askMillis + times * each });
         const late = checks.find(ranOutOfTime);
         if (late === undefined) {

@@ -12,6 +12,7 @@ const memoryFolder = '/dev/shm';
 const tmpfsMagic = 0x01021994;
 const leastBytes = 1024 ** 3;
 const prefix = 'plugpull-scratch-';
+const unmountMillis = 10_000;
 
 /** A new folder in memory, or null where there is no room for one. Its name tells whose it is. */
 export function memoryScratch(): string | null {
@@ -41,15 +42,25 @@ function sweep(): void {
 /** Removes a folder in which this process may still have mounts, as when it must end at once. Never throws. */
 export function removeAtOnce(folder: string): void {
   try {
-    const points = mountsBelow(folder, readFileSync('/proc/self/mounts', 'utf8'));
-    if (points.length > 0) spawnSync('umount', ['--lazy', ...points], { stdio: 'ignore' });
+    lazilyUnmount(folder);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   } catch {
     // Workers that are being killed may still write: the next run removes what is left.
   }
 }
 
-/** Mount points below a folder, the innermost first. @param mounts the text of /proc/mounts */
+/** Unmounts what is mounted on a folder or below it, even if it is busy. What hangs there hangs alone. */
+export function lazilyUnmount(folder: string): void {
+  const points = mountsBelow(folder, readFileSync('/proc/self/mounts', 'utf8'));
+  if (points.length === 0) return;
+  spawnSync('umount', ['--lazy', ...points], {
+    stdio: 'ignore',
+    timeout: unmountMillis,
+    killSignal: 'SIGKILL',
+  });
+}
+
+/** Mount points on a folder and below it, the innermost first. @param mounts the text of /proc/mounts */
 export function mountsBelow(folder: string, mounts: string): string[] {
   return mounts
     .split('\n')
@@ -57,6 +68,6 @@ export function mountsBelow(folder: string, mounts: string): string[] {
     .map((point) =>
       point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
     )
-    .filter((point) => point.startsWith(`${folder}/`))
+    .filter((point) => point === folder || point.startsWith(`${folder}/`))
     .sort((a, b) => b.length - a.length);
 }

@@ -47,6 +47,10 @@ export interface SubjectCheck {
   /** Names of steps passed, where the target knows steps. */
   stepsPassed?: string[];
   millis: number;
+  /** Of a second recovery: the first difference that it made to the files; null: none; not there: not compared. */
+  difference?: string | null;
+  /** The file system could be mounted only after repair: what the kernel had said, and what repaired it. */
+  repaired?: { refusal: string; by: string };
   /** The plan stopped it before it could say anything; `outcome` is then `failed` and means nothing. */
   killedByUs?: boolean;
   /** The checker itself is at fault (not found, or breaks the protocol), as far as can be told. */

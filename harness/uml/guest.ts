@@ -90,11 +90,14 @@ class Guest {
   private async replay(file: string): Promise<void> {
     const bundle = readDiskBundle(file);
     if (bundle === null) throw new PlugpullError(`${file} holds no crash state of a disk`, exitCodes.usage);
-    this.say({ type: 'judged', judgement: await replayDiskState(bundle) });
+    const folder = path.join(this.boot.work, 'replay');
+    mkdirSync(folder);
+    this.say({ type: 'judged', judgement: await replayDiskState(bundle, folder) });
+    rmSync(folder, { recursive: true });
   }
 
   private async confirm(job: ConfirmJob): Promise<void> {
-    const { target, seed, unit, fs, state, acked } = job;
+    const { target, seed, unit, fs, state, acked, times } = job;
     const folder = path.join(this.boot.work, 'confirm');
     mkdirSync(folder);
     const [base, trace] = [path.join(folder, 'base'), path.join(folder, 'trace')];
@@ -113,12 +116,13 @@ class Guest {
       seed,
       fs: { name, type, options },
       acked: { first: acked, last: acked },
+      recoveries: { times, sameBytes: false },
       verdict,
       explanation,
     } as const;
     writeDiskBundle(bundle, { schema: diskStateSchema, version, ...manifest }, saved);
     this.say({ type: 'saved', bundle });
-    await source.check(state, acked);
+    await source.check(state, acked, times);
     await source.close();
     rmSync(folder, { recursive: true });
   }

@@ -53,9 +53,11 @@ export interface Shown {
 export interface Showing extends Shown {
   state: StateName;
   acked: number;
+  /** So often it was to be recovered. */
+  times: number;
 }
 
-/** Makes a bundle of the state, and shows it once. */
+/** Makes a bundle of the state, and shows it as it was shown. */
 export interface ConfirmJob extends Showing {
   kind: 'confirm';
 }

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { SourceMaker } from '../campaign/disk-engine.js';
-import type { ReadWatch, StateName, StateSource } from '../disk/state-source.js';
+import type { CheckOptions, ReadWatch, Repair, StateName, StateSource } from '../disk/state-source.js';
 import { shownFolder, showingFile, type Shown, type Showing } from './protocol.js';
 
 /** Copies of what a recording left, for as long as a source makes states of it. */
@@ -74,6 +74,10 @@ class WatchedSource implements StateSource {
     return this.inner.reads ?? null;
   }
 
+  get device(): string | null {
+    return this.inner.device ?? null;
+  }
+
   get written(): number | null {
     return this.inner.written ?? null;
   }
@@ -82,12 +86,22 @@ class WatchedSource implements StateSource {
     state: StateName,
     acked: number,
     times?: number,
-    before?: (dir: string) => void,
+    options?: CheckOptions,
   ): ReturnType<StateSource['check']> {
-    const showing: Showing = { ...this.shown, state, acked };
+    const showing: Showing = { ...this.shown, state, acked, times: times ?? 1 };
     writeSync(this.fd, JSON.stringify(showing), 0);
     try {
-      return await this.inner.check(state, acked, times, before);
+      return await this.inner.check(state, acked, times, options);
+    } finally {
+      ftruncateSync(this.fd, 0);
+    }
+  }
+
+  async repair(state: StateName, acked: number, refusal: string): Promise<Repair | null> {
+    const showing: Showing = { ...this.shown, state, acked, times: 1 };
+    writeSync(this.fd, JSON.stringify(showing), 0);
+    try {
+      return (await this.inner.repair?.(state, acked, refusal)) ?? null;
     } finally {
       ftruncateSync(this.fd, 0);
     }

@@ -25,8 +25,8 @@ function someMount(): { folder: string; device: string } | undefined {
 }
 
 function source(dir: string): StateSource {
-  const check: StateSource['check'] = (_state, _acked, _times, before) => {
-    before?.(dir);
+  const check: StateSource['check'] = (_state, _acked, _times, options) => {
+    options?.before?.(dir);
     return Promise.resolve([]);
   };
   return { check } as StateSource;

@@ -1,8 +1,16 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { explore, type Explored } from '../../../harness/disk/exploration.js';
+import {
+  explore,
+  type ExplorationOptions,
+  type Explored,
+  type Violation,
+} from '../../../harness/disk/exploration.js';
 import type { Leaf } from '../../../harness/disk/lazy-tree.js';
 import type { Outcome } from '../../../harness/disk/known-states.js';
+import { recoveriesFor } from '../../../harness/disk/show-again.js';
+import { unmountable, type CheckOptions, type StateSource } from '../../../harness/disk/state-source.js';
+import type { SubjectCheck } from '../../../harness/subjects/subject.js';
 import {
   adaptiveSource,
   epochOf,
@@ -148,6 +156,121 @@ describe('exploring the crash states of a disk', () => {
     });
     expect(explored).to.include({ exhaustive: true, states: late * 4 + 2 ** 8 });
     expect(violations).to.equal(2 ** 5);
+  });
+
+  describe('of which something goes wrong', () => {
+    const options = (source: StateSource): ExplorationOptions => ({
+      ...{ epochs: [epochOf(5)], sources: [source], seed: 1, unit: 4096, checkKnowsAcked: false },
+      ...{ states: null, deadline: Infinity, exhaustive: true, stopping: () => false },
+      onViolation: () => Promise.resolve(),
+    });
+
+    /** Says something else of a state when it is shown for the n-th time. */
+    function changing(how: (check: SubjectCheck, nth: number, options: CheckOptions) => SubjectCheck[]): {
+      source: StateSource;
+      shown: Map<string, number>;
+    } {
+      const { reads, ...inner } = adaptiveSource(5, () => 0);
+      expect(reads).to.not.equal(undefined);
+      const shown = new Map<string, number>();
+      const check: StateSource['check'] = async (state, acked, _times, more = {}) => {
+        const nth = (shown.get(state.choices) ?? 0) + 1;
+        shown.set(state.choices, nth);
+        const [first] = await inner.check(state, acked);
+        return how(first!, nth, more);
+      };
+      return { source: { ...inner, check }, shown };
+    }
+    const late: Partial<SubjectCheck> = { outcome: 'failed', state: null, reason: 'too slow' };
+
+    it('a violation that does not come back is no violation', async () => {
+      const { source, shown } = changing((check, nth) => [nth === 1 ? { ...check, ...late } : check]);
+      const doubts: string[] = [];
+      let violations = 0;
+      const explored = await explore({
+        ...options(source),
+        onDoubt: ({ judgement }) => void doubts.push(judgement.reason ?? ''),
+        onViolation: () => {
+          violations++;
+          return Promise.resolve();
+        },
+      });
+      expect(explored.counts).to.deep.equal({ 'not-measured': 32 });
+      expect(violations).to.equal(0);
+      expect(doubts).to.have.length(32).and.include('too slow');
+      expect(new Set(shown.values())).to.deep.equal(new Set([4]));
+    });
+
+    it('a violation that comes back as another is that other', async () => {
+      const { source } = changing((check, nth) => [
+        nth === 1 ? { ...check, ...late } : { ...check, outcome: 'inconsistent', violation: 'torn' },
+      ]);
+      const { counts } = await explore(options(source));
+      expect(counts).to.deep.equal({ torn: 32 });
+    });
+
+    it('a second recovery that changes files is looked for, and found', async () => {
+      const { source } = changing((check, _, { sameBytes = false }) =>
+        sameBytes ? [check, { ...check, difference: 'heap.db differs' }] : [check],
+      );
+      expect((await explore(options(source))).counts).to.deep.equal({ held: 32 });
+      const found: Violation[] = [];
+      const { counts } = await explore({
+        ...options(source),
+        sameBytes: true,
+        onViolation: (one) => Promise.resolve(void found.push(one)),
+      });
+      expect(counts).to.deep.equal({ held: 31, broken: 1 });
+      expect(found[0]?.judgement.reason).to.include('not idempotent: heap.db differs');
+      // Nothing less shows it again.
+      const [{ acked, checks }] = found as [Violation];
+      expect(recoveriesFor(acked, checks, 'durable')).to.deep.equal({ times: 2, sameBytes: true });
+    });
+
+    it('what was found before a failure of ours stays found', async () => {
+      const { source } = changing((check) => [{ ...check, outcome: 'inconsistent' }]);
+      let shown = 0;
+      const failing: StateSource = {
+        ...source,
+        check: (...args) => {
+          if (++shown > 12) throw new Error('plugpull-disk explore ended (SIGKILL)');
+          return source.check(...args);
+        },
+      };
+      const explored = await explore(options(failing));
+      expect(explored.failure?.message).to.include('SIGKILL');
+      expect(explored).to.deep.include({ exhaustive: false, counts: { broken: 6 } });
+    });
+
+    it('a file system that only repair makes mountable is held by what the data then are', async () => {
+      const refusal = `${unmountable}: bad superblock`;
+      for (const [state, verdict] of [
+        [0, 'held'],
+        [-1, 'unrecoverable'],
+      ] as const) {
+        const { source } = changing((check) => [{ ...check, ...late, reason: refusal }]);
+        const repair: StateSource['repair'] = (_state, _acked, why) =>
+          Promise.resolve({
+            log: 'fixed',
+            check: {
+              ...{ outcome: 'consistent', state, reason: '', log: '', millis: 0 },
+              ...{ end: { exit: 0, signal: null, stopped: null }, repaired: { refusal: why, by: 'fsck' } },
+            },
+          });
+        const found: Violation[] = [];
+        const explored = await explore({
+          ...options({ ...source, repair }),
+          onViolation: (one) => Promise.resolve(void found.push(one)),
+        });
+        expect(explored.counts).to.deep.equal({ [verdict]: 32 });
+        expect(explored.repaired ?? 0).to.equal(verdict === 'held' ? 32 : 0);
+        if (verdict === 'held') continue;
+        expect(found[0]?.repair).to.equal('fixed');
+        expect(found[0]?.judgement.reason).to.match(
+          /^the file.*bad superblock; after fsck .* lost: commit 0/,
+        );
+      }
+    });
   });
 
   it('keeps to its budget, and leaves a part of it to chance', async () => {

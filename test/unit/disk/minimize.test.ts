@@ -23,6 +23,11 @@ const epoch: Epoch = {
   hasAck: false,
 };
 
+function checkOf(outcome: SubjectCheck['outcome']): SubjectCheck {
+  const end = { exit: 0, signal: null, stopped: null };
+  return { outcome, state: 3, reason: outcome === 'consistent' ? '' : 'torn', log: '', end, millis: 0 };
+}
+
 /** A target that breaks exactly where `broken` says. */
 function presenterThat(broken: (kept: ReturnType<typeof parseChoices>) => boolean): {
   source: StateSource;
@@ -30,20 +35,9 @@ function presenterThat(broken: (kept: ReturnType<typeof parseChoices>) => boolea
 } {
   let tries = 0;
   const source = {
-    refresh: () => Promise.resolve(),
     check: ({ choices }: StateName): Promise<SubjectCheck[]> => {
       tries++;
-      const is = broken(parseChoices(choices));
-      return Promise.resolve([
-        {
-          outcome: is ? 'inconsistent' : 'consistent',
-          state: 3,
-          reason: is ? 'torn' : '',
-          log: '',
-          end: { exit: 0, signal: null, stopped: null },
-          millis: 0,
-        },
-      ]);
+      return Promise.resolve([checkOf(broken(parseChoices(choices)) ? 'inconsistent' : 'consistent')]);
     },
   } as unknown as StateSource;
   return { source, tries: () => tries };
@@ -79,8 +73,28 @@ describe('minimizing a crash state', () => {
     expect(choicesText(least.choices)).to.equal('0,1,2,3,4,5:2,6,7,8,9,10,11');
   });
 
-  it('says so if the violation does not come back', async () => {
-    const { source } = presenterThat(() => false);
-    expect((await minimize(found('-'), source)).flaky).to.equal(true);
+  it('gives back nothing that turns it into another violation', async () => {
+    const check = (state: StateName): Promise<SubjectCheck[]> => {
+      const kept = parseChoices(state.choices);
+      const torn = !kept.has(4);
+      const outcome = torn || !kept.has(7) ? 'inconsistent' : 'consistent';
+      return Promise.resolve([{ ...checkOf(outcome), ...(torn ? { violation: 'torn' as const } : {}) }]);
+    };
+    const source = { check } as unknown as StateSource;
+    const torn = { verdict: 'torn', reason: 'torn', recovered: 3 } as const;
+    const least = await minimize({ ...found('-'), judgement: torn }, source);
+    expect(choicesText(least.choices)).to.equal('0,1,2,3,5,6,7,8,9,10,11');
+    expect(least).to.deep.include({ complete: true });
+    expect(least.judgement.verdict).to.equal('torn');
+  });
+
+  it('stops where its time ends or it is told to, and says that it did', async () => {
+    const { source, tries } = presenterThat((kept) => !kept.has(7));
+    expect(await minimize(found('-'), source, { until: -1 })).to.include({ complete: false, tries: 0 });
+    let asked = 0;
+    const stopped = await minimize(found('-'), source, { stopping: () => ++asked > 3 });
+    expect(stopped).to.include({ complete: false, tries: 3 });
+    expect(stopped.judgement.verdict).to.equal('broken');
+    expect(tries()).to.equal(3);
   });
 });
