@@ -28,7 +28,7 @@ import { makeImage, parseFileSystem, type FileSystem } from '../harness/disk/fil
 import { presentersAtOnce } from '../harness/disk/mounts-at-once.js';
 import { Presenter } from '../harness/disk/presenter.js';
 import { onRecordedDisk, type DiskFiles } from '../harness/disk/recorded-disk.js';
-import { dataFolder } from '../harness/disk/recording.js';
+import { dataFolder, told } from '../harness/disk/recording.js';
 import { ackMark, beginMark, readTraceIndex } from '../harness/disk/trace-index.js';
 
 const mib = 1024 ** 2;
@@ -97,8 +97,12 @@ async function exploreLarge(fs: FileSystem, bytes: number, folder: string): Prom
   }
 }
 
-async function recordLarge(fs: FileSystem, bytes: number, folder: string): Promise<DiskFiles> {
-  const { files } = await onRecordedDisk(
+async function recordLarge(
+  fs: FileSystem,
+  bytes: number,
+  folder: string,
+): Promise<DiskFiles & { changed: number }> {
+  const { files, summary } = await onRecordedDisk(
     { folder, fs, what: 'the recording' },
     (image) => makeImage(fs, image),
     async ({ place, mark }) => {
@@ -123,7 +127,7 @@ async function recordLarge(fs: FileSystem, bytes: number, folder: string): Promi
       closeSync(file);
     },
   );
-  return files;
+  return { ...files, changed: told(summary, 'changed') };
 }
 
 /** It is the disk's memory that is measured, so this reads little. */

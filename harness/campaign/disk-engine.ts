@@ -51,7 +51,7 @@ const defaultNested = 1;
 export interface SourceOptions {
   target: Target;
   seed: number;
-  recording: Pick<Recording, 'fs' | 'base' | 'trace'>;
+  recording: Pick<Recording, 'fs' | 'base' | 'trace' | 'changed'>;
   /** An existing folder of the source's own. */
   folder: string;
   /** Bytes at which writes are torn. */

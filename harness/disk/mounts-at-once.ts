@@ -19,10 +19,10 @@ export function mountsAtOnce(fsType: string, release = os.release()): number {
 
 /** At most so many presenters for a recording as its kernel can have and memory holds, but one. */
 export function presentersAtOnce(
-  { fs, base, trace }: Pick<Recording, 'fs' | 'base' | 'trace'>,
+  { fs, base, trace, changed }: Pick<Recording, 'fs' | 'base' | 'trace' | 'changed'>,
   wanted: number,
 ): number {
-  const written = statSync(base).blocks * 512 + statSync(trace).size;
+  const written = statSync(base).blocks * 512 + (changed ?? statSync(trace).size);
   const inMemory = Math.floor(memoryBytes / Math.min(fs.bytes, written));
   return Math.max(1, Math.min(wanted, mountsAtOnce(fs.type), inMemory));
 }

@@ -36,6 +36,8 @@ export interface Recording {
   error?: string | null;
   /** Requests that the disk refused. */
   refused?: number;
+  /** Bytes of the disk that were ever changed, where that was counted. */
+  changed?: number;
   /** What may have gone wrong beside the target; null: nothing. */
   warning?: string | null;
   millis: number;
@@ -67,7 +69,7 @@ export async function record(options: RecordOptions): Promise<Recording> {
       return new Run(options, disk).go();
     },
   );
-  const recording = { fs, ...files, ...result };
+  const recording = { fs, ...files, ...result, changed: told(summary, 'changed') };
   if (target.kind === 'backend' && recording.acked < 0 && recording.trouble === null) {
     recording.trouble = 'nothing was committed';
   }
@@ -75,7 +77,7 @@ export async function record(options: RecordOptions): Promise<Recording> {
 }
 
 /** A number of the recorder's last line. */
-function told(summary: string, name: string): number {
+export function told(summary: string, name: string): number {
   return Number(new RegExp(` ${name} (\\d+)`).exec(summary)?.[1] ?? 0);
 }
 

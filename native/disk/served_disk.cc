@@ -17,6 +17,12 @@
 
 namespace plugpull::disk {
 
+namespace {
+
+constexpr uint64_t kBlock = 4096;
+
+}  // namespace
+
 uint64_t now_micros() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -28,6 +34,7 @@ ServedDisk::ServedDisk(const RecorderOptions& options)
       size_(file_size(options.image)),
       trace_(options.trace, size_),
       started_(now_micros()) {
+  changed_.resize(size_ / kBlock + 1);
   void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail(errno, "memory for the image");
   bytes_ = static_cast<char*>(memory);
@@ -43,6 +50,10 @@ int ServedDisk::add(Kind kind, uint64_t offset, uint64_t length, std::string_vie
   if (trace_error_ != 0) return EIO;
   Record record{.kind = kind, .offset = offset, .length = length, .micros = now_micros() - started_};
   if (id != nullptr) record.id = *id = ++ids_;
+  for (uint64_t block = offset / kBlock; block * kBlock < offset + length; block++) {
+    if (!changed_[block]) changed_count_++;
+    changed_[block] = true;
+  }
   try {
     trace_.add(record, data);
   } catch (const std::system_error& error) {
@@ -172,7 +183,8 @@ void ServedDisk::heal() {
 std::string ServedDisk::summary() const {
   return "records " + std::to_string(trace_.records()) + " writes " + std::to_string(writes_) + " flushes " +
          std::to_string(flushes_) + " marks " + std::to_string(marks_) + " bytes " +
-         std::to_string(written_) + " failed " + std::to_string(failed_);
+         std::to_string(written_) + " failed " + std::to_string(failed_) + " changed " +
+         std::to_string(changed_count_ * kBlock);
 }
 
 void ServedDisk::finish() {

@@ -66,6 +66,9 @@ class ServedDisk {
   uint64_t flushes_ = 0;
   uint64_t written_ = 0;
   uint64_t marks_ = 0;
+  // Blocks of 4096 bytes that were ever changed, and their number.
+  std::vector<bool> changed_;
+  uint64_t changed_count_ = 0;
   uint64_t failed_ = 0;
   // What to change when such a mark is written, in order.
   std::vector<std::pair<std::string, std::string>> on_mark_;

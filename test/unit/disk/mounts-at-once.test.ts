@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { truncateSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseFileSystem } from '../../../harness/disk/file-systems.js';
 import { mountsAtOnce, presentersAtOnce } from '../../../harness/disk/mounts-at-once.js';
@@ -23,13 +23,10 @@ describe('crash states that are mounted at once', () => {
   it('are fewer where so much was written that their disks would not fit into memory', () => {
     const { folder, remove } = temporaryFolder();
     try {
-      const [base, trace] = [path.join(folder, 'base'), path.join(folder, 'trace')];
+      const base = path.join(folder, 'base');
       writeFileSync(base, '');
-      writeFileSync(trace, '');
-      const atOnce = (fs: string, mib: number): number => {
-        truncateSync(trace, mib * 1024 ** 2);
-        return presentersAtOnce({ fs: parseFileSystem(fs), base, trace }, 4);
-      };
+      const atOnce = (fs: string, mib: number): number =>
+        presentersAtOnce({ fs: parseFileSystem(fs), base, trace: base, changed: mib * 1024 ** 2 }, 4);
       expect(atOnce('xfs', 10)).to.equal(4);
       expect(atOnce('xfs', 150)).to.equal(2);
       expect(atOnce('xfs', 1024)).to.equal(1);
