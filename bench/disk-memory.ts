@@ -25,7 +25,7 @@ import { random } from '../harness/core/seed.js';
 import type { Checker } from '../harness/disk/checker.js';
 import { explore } from '../harness/disk/exploration.js';
 import { makeImage, parseFileSystem, type FileSystem } from '../harness/disk/file-systems.js';
-import { presentersAtOnce } from '../harness/disk/mounts-at-once.js';
+import { presentersAtOnce } from '../harness/disk/presenters-at-once.js';
 import { Presenter } from '../harness/disk/presenter.js';
 import { onRecordedDisk, type DiskFiles } from '../harness/disk/recorded-disk.js';
 import { dataFolder, told } from '../harness/disk/recording.js';

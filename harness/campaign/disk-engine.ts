@@ -15,10 +15,16 @@ import {
   tornBytesOf,
   type DiskFaultName,
 } from '../disk/faults.js';
-import { parseFileSystem, type FileSystem } from '../disk/file-systems.js';
+import {
+  canClone,
+  fileSystemNames,
+  mountsAtOnce,
+  parseFileSystem,
+  type FileSystem,
+} from '../disk/file-systems.js';
 import { kernelLog } from '../disk/kernel-log.js';
 import { diskProgram } from '../disk/line-process.js';
-import { mountsAtOnce, presentersAtOnce } from '../disk/mounts-at-once.js';
+import { presentersAtOnce } from '../disk/presenters-at-once.js';
 import { Presenter } from '../disk/presenter.js';
 import { canPause, record, type Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
@@ -99,7 +105,12 @@ export class DiskEngine implements Engine {
     const jobs = all.filter(({ target, fs }) => canRunOn(target, fs));
     for (const job of all) {
       if (!jobs.includes(job))
-        skip(context, job, `${job.fs.type} cannot clone files`, 'try it on xfs or btrfs');
+        skip(
+          context,
+          job,
+          `${job.fs.type} cannot clone files`,
+          `try it on ${fileSystemNames.filter(canClone).join(' or ')}`,
+        );
     }
     let left = jobs.length;
     let statesLeft = budget.trials;
@@ -301,7 +312,7 @@ export class DiskEngine implements Engine {
 }
 
 function canRunOn(target: Target, fs: FileSystem): boolean {
-  return target.kind === 'command' || !target.needsReflink || fs.type !== 'ext4';
+  return target.kind === 'command' || !target.needsReflink || canClone(fs.type);
 }
 
 function skip(context: CampaignContext, { target, fs }: Job, reason: string, remedy?: string): void {

@@ -79,8 +79,27 @@ export function subsets(epochs: readonly Epoch[]): number | null {
   return sum <= Number.MAX_SAFE_INTEGER ? sum : null;
 }
 
+/**
+ * Epochs in the order in which they are worth a visit, the one that was given first first: those in which an ack was given,
+ * or which follow one, before all others; and a few of all parts of the run before the rest, so that whoever visits few has
+ * seen the whole run.
+ */
+export function byWorth(epochs: readonly Epoch[]): Epoch[] {
+  const acked = epochs.filter(({ hasAck }, i) => i > 0 && (hasAck || epochs[i - 1]?.hasAck === true));
+  const others = epochs.filter((epoch, i) => i > 0 && !acked.includes(epoch));
+  return [...epochs.slice(0, 1), ...coarseToFine(acked), ...coarseToFine(others)];
+}
+
+/** The first, then those halfway between what was taken, and so on. Each round goes forward, as states are made. */
+function coarseToFine<T>(list: readonly T[]): T[] {
+  const sorted = list.slice(0, 1);
+  let step = 1;
+  while (step < list.length) step *= 2;
+  for (; step > 1; step /= 2) sorted.push(...list.filter((_, i) => i % step === step / 2));
+  return sorted;
+}
+
 export function* boundaries(epochs: readonly Epoch[]): Generator<Batch> {
-  // An epoch in which an ack was given, or which follows one, says most.
   for (const epoch of epochs) {
     const none: Choices = new Map<number, Fate>();
     yield { epoch, choices: epoch.pending.length === 0 ? [none] : [none, whole(epoch.pending.keys())] };

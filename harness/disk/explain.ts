@@ -1,17 +1,11 @@
 /** Says of a write on the disk what it was: a part of a file, or of the file system's own. */
-import { execa } from 'execa';
 import type { TimelineEntry } from '../core/events.js';
 import type { Choices } from './enumerate.js';
-import type { MappedExtent } from './line-process.js';
+import { layoutOf } from './file-systems.js';
+import { asIs, type Layout, type Region } from './fs/kind.js';
 import { listOf } from './ranges.js';
 import { dataFolder, type Recording } from './recording.js';
 import type { Epoch, Operation } from './trace-index.js';
-
-export interface Region {
-  name: string;
-  offset: number;
-  length: number;
-}
 
 export interface Place {
   /** What a person calls it: `journal`, `metadata`, or a file's name. */
@@ -23,34 +17,27 @@ export interface Place {
 /** Names places on the disk by the maps that were taken while the target ran. */
 export class DiskMap {
   private constructor(
-    private readonly recording: Pick<Recording, 'maps'>,
-    private readonly regions: readonly Region[],
-    private readonly translate: (extent: MappedExtent) => number,
+    private readonly maps: Recording['maps'],
+    private readonly layout: Layout,
   ) {}
 
-  static async of(recording: Recording): Promise<DiskMap> {
-    const { type } = recording.fs;
-    if (type === 'ext4')
-      return new DiskMap(recording, await ext4Regions(recording.base), ({ physical }) => physical);
-    if (type === 'xfs')
-      return new DiskMap(recording, await xfsRegions(recording.base), ({ physical }) => physical);
-    const chunks = type === 'btrfs' ? await btrfsChunks(recording.base) : [];
-    return new DiskMap(recording, btrfsRegions(chunks), ({ physical }) => toPhysical(chunks, physical));
+  static async of({ fs, base, maps }: Recording): Promise<DiskMap> {
+    return new DiskMap(maps, await layoutOf(fs.type, base));
   }
 
   static from(maps: Recording['maps'], regions: readonly Region[]): DiskMap {
-    return new DiskMap({ maps }, regions, ({ physical }) => physical);
+    return new DiskMap(maps, { regions, physical: asIs });
   }
 
   /** `acked`: about when the write was made; the nearest later map is asked first, since new files are only in that. */
   place(offset: number, acked: number): Place {
-    const { maps } = this.recording;
+    const { maps } = this;
     const later = maps.findIndex(({ commit }) => commit > acked);
     const order =
       later < 0 ? maps.toReversed() : [...maps.slice(later), ...maps.slice(0, later).toReversed()];
     for (const { extents } of order) {
       for (const extent of extents) {
-        const start = this.translate(extent);
+        const start = this.layout.physical(extent.physical);
         if (offset < start || offset >= start + extent.length) continue;
         const file = extent.file.startsWith(`${dataFolder}/`)
           ? extent.file.slice(dataFolder.length + 1)
@@ -58,7 +45,9 @@ export class DiskMap {
         return { what: file, file, offset: extent.logical + offset - start };
       }
     }
-    const region = this.regions.find((one) => offset >= one.offset && offset < one.offset + one.length);
+    const region = this.layout.regions.find(
+      (one) => offset >= one.offset && offset < one.offset + one.length,
+    );
     return { what: region?.name ?? 'metadata' };
   }
 }
@@ -187,94 +176,4 @@ function some(list: string[]): string {
   const count = `${list.length} write${list.length === 1 ? '' : 's'}, `;
   const more = list.length > named ? ` and ${list.length - named} more` : '';
   return `${count}${list.slice(0, named).join('; ')}${more}`;
-}
-
-/** Output of a program that only makes names better: without it, places are called metadata. */
-async function ask(program: string, ...args: string[]): Promise<string> {
-  const env = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
-  const asked = await execa(program, args, { reject: false, timeout: 20_000, env });
-  return asked.exitCode === 0 ? asked.stdout : '';
-}
-
-async function ext4Regions(image: string): Promise<Region[]> {
-  const block = 4096;
-  const text = await ask('debugfs', '-R', 'ex <8>', image);
-  const regions: Region[] = [{ name: 'superblock', offset: 0, length: block }];
-  // Level Entries Logical Physical Length: `0/ 0   1/  1     0 -  1023   8193 -   9216   1024`
-  for (const match of text.matchAll(/^\s*\d+\/\s*\d+\s+\d+\/\s*\d+\s+\d+\s*-\s*\d+\s+(\d+)\s*-\s*(\d+)/gm)) {
-    const first = Number(match[1]);
-    regions.push({ name: 'journal', offset: first * block, length: (Number(match[2]) - first + 1) * block });
-  }
-  return regions;
-}
-
-async function xfsRegions(image: string): Promise<Region[]> {
-  const text = await ask(
-    'xfs_db',
-    '-r',
-    '-c',
-    'sb 0',
-    '-c',
-    'p logstart logblocks blocksize agblocks agblklog',
-    image,
-  );
-  const value = (name: string): number =>
-    Number(new RegExp(`^${name} = (\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
-  const regions: Region[] = [{ name: 'superblock', offset: 0, length: 4096 }];
-  // A block number of XFS is its allocation group's number, shifted, and its number in that.
-  const start = value('logstart');
-  const group = Math.floor(start / 2 ** value('agblklog'));
-  const block = group * value('agblocks') + (start % 2 ** value('agblklog'));
-  if (Number.isFinite(block)) {
-    regions.push({
-      name: 'log',
-      offset: block * value('blocksize'),
-      length: value('logblocks') * value('blocksize'),
-    });
-  }
-  return regions;
-}
-
-interface Chunk {
-  logical: number;
-  length: number;
-  kind: string;
-  stripes: number[];
-}
-
-async function btrfsChunks(image: string): Promise<Chunk[]> {
-  return parseChunks(await ask('btrfs', 'inspect-internal', 'dump-tree', '-t', 'chunk', image));
-}
-
-export function parseChunks(text: string): Chunk[] {
-  const chunks: Chunk[] = [];
-  for (const line of text.split('\n')) {
-    const key = /CHUNK_ITEM (\d+)\)/.exec(line);
-    if (key !== null) chunks.push({ logical: Number(key[1]), length: 0, kind: 'metadata', stripes: [] });
-    const chunk = chunks.at(-1);
-    if (chunk === undefined) continue;
-    const length = /^\s+length (\d+) owner .* type (\w+)/.exec(line);
-    if (length !== null) {
-      chunk.length = Number(length[1]);
-      chunk.kind = length[2] ?? 'METADATA';
-    }
-    const stripe = /stripe \d+ devid \d+ offset (\d+)/.exec(line);
-    if (stripe !== null) chunk.stripes.push(Number(stripe[1]));
-  }
-  return chunks;
-}
-
-function btrfsRegions(chunks: Chunk[]): Region[] {
-  const regions: Region[] = [{ name: 'superblock', offset: 65_536, length: 4096 }];
-  for (const { length, kind, stripes } of chunks) {
-    const name = kind === 'DATA' ? 'data blocks' : kind === 'SYSTEM' ? 'chunk tree' : 'trees';
-    for (const offset of stripes) regions.push({ name, offset, length });
-  }
-  return regions;
-}
-
-function toPhysical(chunks: Chunk[], logical: number): number {
-  const chunk = chunks.find((one) => logical >= one.logical && logical < one.logical + one.length);
-  const stripe = chunk?.stripes[0];
-  return chunk === undefined || stripe === undefined ? logical : stripe + logical - chunk.logical;
 }

@@ -2,6 +2,7 @@
 import { inParallel } from '../core/parallel.js';
 import {
   boundaries,
+  byWorth,
   everything,
   maxExhaustive,
   prefixes,
@@ -62,10 +63,11 @@ class Exploration {
   private async search(): Promise<void> {
     const { epochs, exhaustive } = this.options;
     if (this.options.onlySubsets !== true) {
-      await this.pass(boundaries(epochs));
-      await this.pass(singles(epochs));
-      await this.pass(prefixes(epochs));
-      await this.pass(tears(epochs, this.options.unit));
+      const sorted = byWorth(epochs);
+      await this.pass(boundaries(sorted));
+      await this.pass(singles(sorted));
+      await this.pass(prefixes(sorted));
+      await this.pass(tears(sorted, this.options.unit));
     }
     if (this.seesReads) {
       await this.subsetsAsTrees();

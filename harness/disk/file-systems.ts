@@ -1,73 +1,48 @@
-/** The file systems under power cuts: how an image of each is made and mounted. A new one is an entry here and nothing else. */
+/** The file systems under power cuts. A new one is a file in fs/ and a name here, and nothing else. */
 import { execa } from 'execa';
 import { truncate, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import { UnavailableError, UsageError } from '../core/errors.js';
+import { btrfs } from './fs/btrfs.js';
+import { ext4 } from './fs/ext4.js';
+import { f2fs } from './fs/f2fs.js';
+import type { FileSystemKind, Layout } from './fs/kind.js';
+import { asIs } from './fs/kind.js';
+import { xfs } from './fs/xfs.js';
 
-const mib = 1024 ** 2;
-
-interface FileSystemKind {
-  type: string;
-  bytes: number;
-  mkfs: readonly string[];
-  /** What mkfs is told for a file system that does not take the whole device: before and after the device's name. */
-  sized(bytes: number): { before?: string[]; after?: string[] };
-  /** Options of every mount: of the recorded one and of those of crash states. */
-  mount: readonly string[];
-  /** What a user would try when a state cannot be mounted; commands over the image file. */
-  repair: readonly (readonly string[])[];
-  pkg: string;
-  /** Few machines' own kernels have it: guests' have. */
-  guestsOnly?: boolean;
-}
-
-// Small, so that mounting is quick, and with small logs, since recovery takes as long as the log is.
-const kinds: Record<string, FileSystemKind> = {
-  ext4: {
-    type: 'ext4',
-    bytes: 64 * mib,
-    mkfs: ['mkfs.ext4', '-q', '-F', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard'],
-    sized: (bytes) => ({ after: [String(Math.floor(bytes / 4096))] }),
-    // Background zeroing of inode tables would only be noise.
-    mount: ['noinit_itable'],
-    repair: [['e2fsck', '-f', '-y']],
-    pkg: 'e2fsprogs',
-  },
-  xfs: {
-    type: 'xfs',
-    bytes: 300 * mib,
-    // `--unsupported` allows the small log.
-    mkfs: ['mkfs.xfs', '--unsupported', '-q', '-K', '-f', '-d', 'agcount=2', '-l', 'size=10m'],
-    sized: (bytes) => ({ before: ['-d', `size=${bytes}`] }),
-    // Every state has the same UUID, and several are mounted at once.
-    mount: ['nouuid'],
-    repair: [['xfs_repair'], ['xfs_repair', '-L']],
-    pkg: 'xfsprogs',
-  },
-  btrfs: {
-    type: 'btrfs',
-    bytes: 128 * mib,
-    mkfs: ['mkfs.btrfs', '-q', '-K', '-f'],
-    sized: (bytes) => ({ before: ['-b', String(bytes)] }),
-    mount: ['nodiscard'],
-    repair: [['btrfs', 'check', '--force']],
-    pkg: 'btrfs-progs',
-  },
-  f2fs: {
-    type: 'f2fs',
-    bytes: 128 * mib,
-    mkfs: ['mkfs.f2fs', '-q', '-f'],
-    sized: (bytes) => ({ after: [String(Math.floor(bytes / 512))] }),
-    mount: ['nodiscard'],
-    repair: [['fsck.f2fs', '-a']],
-    pkg: 'f2fs-tools',
-    guestsOnly: true,
-  },
-};
+const kinds: Record<string, FileSystemKind> = { ext4, xfs, btrfs, f2fs };
+const all = Object.values(kinds);
 
 /** Those that every guest's kernel has. */
 export const guestFileSystemNames = Object.keys(kinds);
 /** Those that a machine's own kernel has, as a rule. */
 export const fileSystemNames = guestFileSystemNames.filter((name) => kinds[name]?.guestsOnly !== true);
+
+export const canClone = (type: string): boolean => kinds[type]?.clones === true;
+
+/** How many crash states of one recording a kernel can have mounted at once. @param release of the running kernel */
+export function mountsAtOnce(type: string, release = os.release()): number {
+  return kinds[type]?.mountsAtOnce?.(release) ?? Infinity;
+}
+
+/** Is a line of the kernel's log about a file system? */
+export const isLogged = (line: string): boolean => all.some(({ logged }) => logged.test(line));
+
+/** Does it call one corrupt? */
+export const tellsCorruption = (line: string): boolean => all.some(({ corruption }) => corruption.test(line));
+
+/** Where things lie in an empty image. */
+export async function layoutOf(type: string, image: string): Promise<Layout> {
+  return (await kinds[type]?.layout?.(image)) ?? { regions: [], physical: asIs };
+}
+
+/** Programs that make a file system, and the packages that have them. */
+export function makers(): { name: string; program: string; pkg: string }[] {
+  return fileSystemNames.flatMap((name) => {
+    const { mkfs: [program] = [], pkg = '' } = kinds[name] ?? {};
+    return program === undefined ? [] : [{ name, program, pkg }];
+  });
+}
 
 export interface FileSystem {
   /** As it was asked for, e.g. `ext4:data=writeback`: its name in reports. */

@@ -1,6 +1,7 @@
 /** What the kernel logged about file systems a moment ago. */
 import { execa } from 'execa';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { isLogged, tellsCorruption } from './file-systems.js';
 
 const lines = 40;
 /** More than any kernel keeps. */
@@ -32,18 +33,14 @@ export async function kernelLog(millis: number, device: string | null = null): P
 /** Is it about a file system, and not about one on another loop device? */
 export function concerns(line: string, device: string | null): boolean {
   const named: string[] = line.match(/\bloop\d+/g) ?? [];
-  if (named.length === 0) return /ext4|jbd2|xfs|btrfs/i.test(line);
+  if (named.length === 0) return isLogged(line);
   return device === null || named.includes(device);
 }
-
-/** How the file systems say that what is on the disk cannot be. */
-const corruption =
-  /EXT4-fs error|EXT4-fs .*(corrupt|checksum)|JBD2: .*(corrupt|checksum|Invalid)|XFS .*(corrupt|Corrupt|Internal error|log mount\/recovery failed)|BTRFS (critical|error)|BTRFS .*csum failed/;
 
 /** The first line in which the kernel calls a device's file system corrupt, or null. @param device `loop3` */
 export function corruptionIn(log: string, device: string): string | null {
   const named = new RegExp(`\\b${device}\\b`);
-  const line = log.split('\n').find((one) => named.test(one) && corruption.test(one));
+  const line = log.split('\n').find((one) => named.test(one) && tellsCorruption(one));
   return line === undefined ? null : `the kernel: ${line.replace(/^\[[^\]]*\]\s*/, '').trim()}`;
 }
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import {
   boundaries,
+  byWorth,
   choicesText,
   everything,
   parseChoices,
@@ -12,6 +13,7 @@ import {
   type Batch,
 } from '../../../harness/disk/enumerate.js';
 import type { Epoch, Operation } from '../../../harness/disk/trace-index.js';
+import { epochOf } from '../../support/adaptive-source.js';
 
 const unit = 4096;
 
@@ -96,5 +98,28 @@ describe('crash states in order', () => {
     expect(some(1)).to.not.deep.equal(some(2));
     expect(some(1).some((text) => text.includes(':'))).to.equal(true);
     expect(texts(randomRounds([epoch(0, []), epoch(1, [write(1)])], 1, unit))).to.deep.equal([]);
+  });
+});
+
+describe('epochs by their worth', () => {
+  const at = (number: number, hasAck: boolean): Epoch => ({ ...epochOf(1, number), hasAck });
+  const numbers = (epochs: Epoch[]): number[] => byWorth(epochs).map(({ number }) => number);
+
+  it('are the one given first, then those around acks, and the whole run in a few of them', () => {
+    const epochs = Array.from({ length: 400 }, (_, i) => at(i, i % 10 === 5));
+    const sorted = numbers(epochs);
+    expect(new Set(sorted).size).to.equal(400);
+    expect(sorted[0]).to.equal(0);
+    const around = new Set(epochs.flatMap(({ number, hasAck }) => (hasAck ? [number, number + 1] : [])));
+    expect(sorted.slice(1, 81).every((number) => around.has(number))).to.equal(true);
+    const few = [0, ...sorted.slice(1, 17).sort((a, b) => a - b), 400];
+    const gaps = few.slice(1).map((number, i) => number - (few[i] ?? 0));
+    expect(Math.max(...gaps)).to.be.lessThan(60);
+  });
+
+  it('turn back seldom, since states are made forward', () => {
+    const sorted = numbers(Array.from({ length: 1000 }, (_, i) => at(i, false)));
+    const back = sorted.filter((number, i) => i > 0 && number < (sorted[i - 1] ?? 0)).length;
+    expect(back).to.be.lessThan(11);
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { DiskMap, describePlace, explainState, parseChunks } from '../../../harness/disk/explain.js';
+import { DiskMap, describePlace, explainState } from '../../../harness/disk/explain.js';
+import { parseChunks } from '../../../harness/disk/fs/btrfs.js';
 import type { Epoch } from '../../../harness/disk/trace-index.js';
 
 const map = DiskMap.from(
