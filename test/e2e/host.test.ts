@@ -3,16 +3,17 @@
  * of a power cut. Those are in host-power.test.ts.
  */
 import { expect } from 'chai';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { RunEvent, TrialEnded } from '../../harness/core/events.js';
 import { parseAddress } from '../../harness/host/address.js';
+import type { Mount } from '../../harness/host/facts.js';
 import { loginMethods } from '../../harness/host/identity.js';
 import { Machine } from '../../harness/host/machine.js';
 import { hostDefaults, type HostOptions } from '../../harness/host/options.js';
 import { Place } from '../../harness/host/place.js';
 import { runHostTrial } from '../../harness/host/trial.js';
-import { plugpull, processesNaming, root, temporaryFolder, until, type CliResult } from '../support/cli.js';
+import { plugpull, processesNaming, root, temporaryFolder, until, type Cli } from '../support/cli.js';
 import { makeKey, Sshd, whyNoSshd } from '../support/sshd.js';
 
 const why = whyNoSshd();
@@ -35,7 +36,7 @@ const why = whyNoSshd();
 
     let runs = 0;
     const out = (): string => path.join(folder, `out-${runs}`);
-    const run = (changes: Record<string, string | null>, more: string[] = []): Promise<CliResult> => {
+    const run = (changes: Record<string, string | null>, more: string[] = []): Cli => {
       runs++;
       const flags: Record<string, string | null> = {
         '--host': sshd.address,
@@ -185,6 +186,105 @@ const why = whyNoSshd();
       } finally {
         await restoreServer();
       }
+    });
+
+    it('gives power back where the power-off command fails after it has switched', async () => {
+      try {
+        const { status, stdout, stderr } = await run({
+          '--power-off': `${killServer()}; echo no answer >&2; exit 1`,
+          '--power-on': startServer(),
+        });
+        expect(status, stdout + stderr).to.equal(2);
+        expect(trial().reason).to.match(/power-off command failed \(exit 1\): .*no answer/);
+        expect(processesNaming(`${sshd.folder}/config`), 'the machine is on').not.to.deep.equal([]);
+      } finally {
+        await restoreServer();
+      }
+    });
+
+    /** A switch whose power-off never ends by itself once it has switched. */
+    const stuck = (): Record<string, string> => ({
+      '--power-off': `${killServer()}; touch ${folder}/is-off; sleep 600`,
+      '--power-on': startServer(),
+    });
+    const isOff = (): boolean => existsSync(path.join(folder, 'is-off'));
+
+    it('gives power back when it is stopped at once, while power is off', async () => {
+      try {
+        const running = run(stuck());
+        await until('the power is off', isOff, 60_000);
+        running.child.kill('SIGINT');
+        running.child.kill('SIGTERM');
+        expect((await running).status).to.equal(130);
+        await until('the machine is on', () => processesNaming(`${sshd.folder}/config`).length > 0);
+        await until('the switch is gone', () => processesNaming(`${folder}/is-off`).length === 0);
+      } finally {
+        await restoreServer();
+      }
+    });
+
+    it('gives power back in the next run, where it was killed while power was off', async () => {
+      try {
+        const running = run(stuck());
+        await until('the power is off', isOff, 60_000);
+        running.child.kill('SIGKILL');
+        await running;
+        for (const pid of processesNaming(`${folder}/is-off`)) process.kill(pid, 'SIGKILL');
+        expect(processesNaming(`${sshd.folder}/config`)).to.deep.equal([]);
+        const again = plugpull(['run', '--resume', out()], folder);
+        // The same switch, so that it gets stuck again: then it has been in use.
+        const notes = (): string => readFileSync(path.join(out(), 'events.jsonl'), 'utf8');
+        await until('power is given', () => notes().includes('does not answer: giving it power'));
+        rmSync(path.join(folder, 'is-off'));
+        await until('a trial got as far as its cut', isOff, 60_000);
+        again.child.kill('SIGINT');
+        again.child.kill('SIGTERM');
+        expect((await again).status).to.equal(130);
+      } finally {
+        await restoreServer();
+      }
+    });
+
+    it('stops after the trial under way at the first Ctrl-C, power on, and goes on by --resume', async () => {
+      try {
+        const running = run({
+          '--power-off': `${killServer()}; touch ${folder}/is-off`,
+          '--power-on': startServer(),
+          '--off-for': '3s',
+          '--trials': '2',
+        });
+        await until('the power is off', isOff, 60_000);
+        running.child.kill('SIGINT');
+        const { status, stderr } = await running;
+        expect(status, stderr).to.equal(130);
+        expect(trial().reason).to.include('its boot id is still the same');
+        const again = await plugpull(['run', '--resume', out()], folder);
+        expect(again.status, again.stderr).to.equal(2);
+        const events = readFileSync(path.join(out(), 'events.jsonl'), 'utf8');
+        expect(events.match(/"type":"trial"/g)).to.have.length(2);
+      } finally {
+        await restoreServer();
+      }
+    });
+
+    it('refuses to empty a folder that it did not make', async () => {
+      mkdirSync(path.join(folder, 'plugpull', 'data'), { recursive: true });
+      writeFileSync(path.join(folder, 'plugpull', 'data', 'thesis'), '');
+      const { status, stderr } = await run({});
+      expect(status, stderr).to.equal(69);
+      expect(stderr).to.include('is there already, and no run of plugpull has made it');
+      expect(existsSync(path.join(folder, 'plugpull', 'data', 'thesis'))).to.equal(true);
+    });
+
+    it('refuses to go on where another file system lies under the folder', async () => {
+      const begun = await run({ '--power-off': 'exit 1', '--boot-timeout': '1s' });
+      expect(begun.status, begun.stderr).to.equal(2);
+      const seen = path.join(out(), 'host-mount.json');
+      const mount = JSON.parse(readFileSync(seen, 'utf8')) as Mount;
+      writeFileSync(seen, JSON.stringify({ ...mount, point: '/mnt/test', fs: 'f2fs' } satisfies Mount));
+      const { status, stderr } = await plugpull(['run', '--resume', out()], folder);
+      expect(status, stderr).to.equal(69);
+      expect(stderr).to.include(`came back, but ${folder} does not: it was f2fs on /mnt/test`);
     });
 
     it('measures nothing where the connection is lost before the cut, and leaves nothing running', async () => {
