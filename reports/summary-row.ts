@@ -52,11 +52,11 @@ export class Row {
     this.counts[event.verdict]++;
     this.modes[event.plan.mode]++;
     this.phases[event.plan.phase]++;
-    if (event.plan.then !== undefined) this.again++;
     this.millis += event.millis.total;
     const measured = event.verdict === 'held' || isViolation(event.verdict);
     if (event.verdict === 'held' && event.plan.mode === 'time') this.randomHeld++;
     if (measured) {
+      if (event.plan.then !== undefined) this.again++;
       this.recovery.add(event.millis.recover);
       if (event.step !== undefined) this.crashAt(event.step, this.shown(event.verdict), 1);
     }

@@ -44,7 +44,7 @@ export class Summary implements Reporter {
   readonly counts = noCounts();
   trials = 0;
   readonly overTrials = new OverTrials();
-  readonly skipped: Skipped[] = [];
+  skipped: Skipped[] = [];
   readonly notes: Note[] = [];
   /** In the order of their numbers; those of controls are `expected`. */
   readonly findings: FindingEvent[] = [];
@@ -55,6 +55,7 @@ export class Summary implements Reporter {
   private readonly listed = new Set<string>();
 
   on(event: RunEvent): void {
+    if (this.ended !== null && this.skipped.some(({ missed }) => missed === 'unreached')) this.goOn();
     switch (event.type) {
       case 'run-started':
         this.run ??= { ...event, argv: event.argv.slice(0, limits.listed) };
@@ -180,6 +181,11 @@ export class Summary implements Reporter {
       explanation: clip(event.explanation, limits.explanation),
       ...(timeline === undefined ? {} : { timeline: around(timeline) }),
     });
+  }
+
+  /** The run was taken up again: what was not reached may be now. */
+  private goOn(): void {
+    this.skipped = this.skipped.filter(({ missed }) => missed !== 'unreached');
   }
 
   private list<T>(into: T[], item: T, identity: string): void {

@@ -11,10 +11,12 @@ import { grouped, percent, plural } from './text.js';
 /** A bound on a probability that is looser than this says nothing, and is not shown. */
 export const loosestBound = 0.5;
 
-/** The run's verdict; `unfinished` where its log has no end and nothing was violated yet. */
+/** The run's verdict; `unfinished` where it was interrupted or its log has no end, and nothing was violated yet. */
 export function verdictOf(summary: Summary): CampaignVerdict | 'unfinished' {
-  if (summary.ended !== null) return summary.ended.verdict;
-  return summary.violations > 0 ? 'violation' : 'unfinished';
+  const { ended } = summary;
+  if (ended === null) return summary.violations > 0 ? 'violation' : 'unfinished';
+  const broken = ended.verdict === 'violation' || ended.verdict === 'harness-broken';
+  return ended.interrupted && !broken ? 'unfinished' : ended.verdict;
 }
 
 export function headline(summary: Summary): string {
@@ -22,11 +24,24 @@ export function headline(summary: Summary): string {
   const verdict = verdictOf(summary);
   const controls = controlSentence(summary.controls);
   switch (verdict) {
-    case 'held':
-      return `Held: ${crashes}, 0 violations${controls === null ? '' : `; ${controls}`}`;
+    case 'held': {
+      if (summary.subjects.length === 0 && controls !== null)
+        return `Caught: ${controls}${howCaught(summary)}`;
+      const killed = killsAlone(summary);
+      return [
+        `Held${killed ? ' against kills only' : ''}: ${crashes}, 0 violations${shareExplored(summary)}`,
+        ...(controls === null ? [] : [controls]),
+        ...(killed ? ['power cuts were not tried'] : []),
+      ].join('; ');
+    }
     case 'violation': {
       const bad = summary.subjects.filter(({ violations }) => violations > 0);
-      const where = bad.length === 1 ? (bad[0]?.target.id ?? '') : plural(bad.length, 'target');
+      const names = [...new Set(bad.map(({ target }) => target.id))];
+      const systems = [...new Set(bad.flatMap(({ target }) => target.fs ?? []))];
+      const where =
+        names.length > 1
+          ? plural(names.length, 'target')
+          : `${names[0] ?? ''}${systems.length > 1 ? ` (on ${listed(systems)})` : ''}`;
       return `Violation: ${where} broke the contract in ${grouped(summary.violations)} of ${crashes}`;
     }
     case 'not-measured':
@@ -36,8 +51,33 @@ export function headline(summary: Summary): string {
     case 'harness-broken':
       return `Harness broken: this run proves nothing (${crashes}, ${plural(summary.violations, 'violation')})`;
     case 'unfinished':
-      return `Unfinished: ${crashes} so far, 0 violations`;
+      return `${summary.ended === null ? 'Unfinished' : 'Interrupted'}: ${crashes} so far, 0 violations`;
   }
+}
+
+/** Nothing that should hold lost its power, so that no missing flush can have shown. */
+function killsAlone({ subjects }: Summary): boolean {
+  const tried = subjects.filter(({ crashes }) => crashes > 0);
+  return tried.length > 0 && tried.every(({ target }) => target.fault === 'kill');
+}
+
+/** ` (12 of 370 crash states)`, where not all of those of one target were explored. */
+function shareExplored({ subjects }: Summary): string {
+  const [row, ...others] = subjects.filter(({ explored }) => explored !== null);
+  const states = row === undefined || others.length > 0 ? null : statesText(row);
+  return states?.includes(' of ') === true ? ` (${states} crash states explored)` : '';
+}
+
+/** Of a run that tried nothing but controls, and caught them. */
+function howCaught({ rows }: Summary): string {
+  const [row, ...others] = rows.filter(({ violations }) => violations > 0);
+  if (row === undefined || others.length > 0) return '';
+  return `, as it should be: ${violationList(row)}, in ${plural(row.crashes, 'crash', 'crashes')}`;
+}
+
+/** `ext4, xfs and btrfs` */
+export function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
 }
 
 export function controlSentence(controls: Control[]): string | null {
@@ -145,7 +185,8 @@ export function crashText(finding: FindingEvent): string {
   parts.push(plan.phase === 'create' ? 'during creation' : acked, recovered);
   if (plan.mode === 'step' && plan.step !== undefined) parts.push(`at step ${plan.step}`);
   if (plan.then !== undefined) parts.push('crashed again in recovery');
-  parts.push(`trial ${grouped(finding.trial)}, seed ${finding.seed}`);
+  // What was explored has no trials of its own.
+  parts.push(`${plan.mode === 'state' ? '' : `trial ${grouped(finding.trial)}, `}seed ${finding.seed}`);
   return parts.join(' · ');
 }
 

@@ -3,8 +3,14 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { violationsIn } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
-import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
-import { eventSchema, type FindingEvent, type Reporter, type RunEvent } from '../core/events.js';
+import { exitCodes } from '../core/exit-codes.js';
+import {
+  eventSchema,
+  type FindingEvent,
+  type Reporter,
+  type RunEvent,
+  type Skipped,
+} from '../core/events.js';
 import { makeFolder } from '../core/make-folder.js';
 import type { CampaignVerdict } from '../core/verdict.js';
 import { findingSchema, replayLine, saveFinding } from '../store/findings.js';
@@ -12,9 +18,9 @@ import { memoryScratch, removeAtOnce } from '../rigs/scratch.js';
 import { readEvents } from '../store/event-log.js';
 import { eventsFile, RunDir } from '../store/run-dir.js';
 import { version } from '../core/version.js';
-import type { Budget, CampaignContext, Engine, NewFinding, Shard } from './context.js';
+import type { Budget, CampaignContext, Engine, NewFinding, Shard, Wanted } from './context.js';
 import { machineFacts } from './machine.js';
-import { conclude, Tally } from './tally.js';
+import { conclude, exitCodeFor, Tally } from './tally.js';
 
 export interface CampaignOptions {
   seed: number;
@@ -32,7 +38,9 @@ export interface CampaignOptions {
   argv: string[];
   /** What was asked for, as data, for the log. */
   config: unknown;
-  skipped: { what: string; reason: string; remedy?: string }[];
+  skipped: Omit<Skipped, 'type'>[];
+  /** What is to be tried; what is not reached is named at the end. */
+  wanted?: Wanted[];
 }
 
 export interface CampaignResult {
@@ -95,6 +103,7 @@ export class Campaign {
       dir.log.sync();
       for (const skipped of options.skipped) emit({ type: 'skipped', ...skipped });
       await this.torture(this.context(emit, { workFolder, scratchFolder: scratch ?? workFolder }, dir));
+      this.nameUnreached(emit);
       const end = this.closing(performance.now() - started);
       emit(end);
       dir.log.sync();
@@ -137,13 +146,41 @@ export class Campaign {
       } catch (error) {
         // What this machine lacks is missed by name, and the rest goes on; alone it ends the run.
         if (!(error instanceof UnavailableError) || this.engines.length === 1) throw error;
+        const { fault, rig } = engine;
+        const { remedy } = error;
         context.emit({
           type: 'skipped',
-          what: `${engine.fault} on ${engine.rig}`,
+          what: placeOf({ fault, rig }),
           reason: error.message,
-          ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+          ...(remedy === undefined ? {} : { remedy }),
+          ...(this.isNamed(fault, rig) ? { missed: 'lacking' } : {}),
         });
       }
+    }
+  }
+
+  private get wanted(): Wanted[] {
+    return this.options.wanted ?? [];
+  }
+
+  private isNamed(fault: string, rig: string): boolean {
+    return this.wanted.some((one) => one.named && one.fault === fault && one.rig === rig);
+  }
+
+  /** Says what was to be tried and was not. What engines have said themselves is said again only where it was asked for. */
+  private nameUnreached(emit: (event: RunEvent) => void): void {
+    const told = (what: string): boolean => this.tally.missed.some((one) => one.what === what);
+    for (const { fault, rig, fs, named } of this.wanted) {
+      const what = placeOf({ fault, rig, ...(fs === undefined ? {} : { fs }) });
+      if (this.tally.measured(fault, rig, fs) || told(what) || told(placeOf({ fault, rig }))) continue;
+      const stopped = this.interrupted || this.tooMany;
+      if (!named && !stopped) continue;
+      const reason = this.interrupted
+        ? 'the run was interrupted before it'
+        : stopped
+          ? 'the run stopped before it, after too many violations'
+          : 'none of its crashes was judged';
+      emit({ type: 'skipped', what, reason, ...(named ? { missed: 'unreached' } : {}) });
     }
   }
 
@@ -176,7 +213,7 @@ export class Campaign {
         `The run stopped after ${found} violation${found === 1 ? '' : 's'}, before its budget was spent (--max-failures).`,
       );
     }
-    const code = exitCodeOf(verdict);
+    const code = exitCodeFor(verdict, this.tally);
     return {
       type: 'run-ended',
       at: new Date().toISOString(),
@@ -255,9 +292,16 @@ export class Campaign {
   private async recall(events: string): Promise<void> {
     for await (const event of readEvents(events)) {
       if (event.type === 'run-ended') continue;
+      // It may be reached now.
+      if (event.type === 'skipped' && event.missed === 'unreached') continue;
       this.tally.add(event);
       for (const reporter of this.reporters) reporter.on(event);
       if (event.type === 'trial') this.done.add(event.index);
     }
   }
+}
+
+/** As reports call it. */
+function placeOf({ fault, rig, fs }: Pick<Wanted, 'fault' | 'rig' | 'fs'>): string {
+  return `${fault} on ${rig}${fs === undefined ? '' : ` (${fs})`}`;
 }

@@ -17,6 +17,16 @@ export interface Budget {
   trials: number | null;
 }
 
+/** A way to crash that a campaign means to try. */
+export interface Wanted {
+  fault: FaultName;
+  rig: string;
+  /** A file system, where each of them was asked for. */
+  fs?: string;
+  /** The user asked for it, and did not just leave the choice to us. */
+  named: boolean;
+}
+
 export interface NewFinding {
   trial: number;
   target: Target;

@@ -3,13 +3,13 @@ import { cpSync, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../core/errors.js';
-import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import { exitCodes } from '../core/exit-codes.js';
 import type { Reporter, RunEnded, RunEvent, RunStarted } from '../core/events.js';
 import { readEvents } from '../store/event-log.js';
 import { replayLine } from '../store/findings.js';
 import { eventsFile, RunDir } from '../store/run-dir.js';
 import { worst } from '../oracle/merge.js';
-import { conclude, Tally } from './tally.js';
+import { conclude, exitCodeFor, Tally } from './tally.js';
 
 interface ShardRun {
   folder: string;
@@ -128,7 +128,8 @@ async function copyEvents(
       case 'target-ended':
         break;
       case 'skipped':
-        if (isFirst) emit(event); // every shard skips the same
+        // Every shard skips the same, but for what one of them did not reach.
+        if (isFirst || event.missed !== undefined) emit(event);
         break;
       case 'finding': {
         const number = tally.findings + 1;
@@ -156,7 +157,7 @@ function conclusion(shards: ShardRun[], tally: Tally): RunEnded {
     verdict: whole,
     exitCode: shards.some(({ end }) => end.exitCode === exitCodes.violation)
       ? exitCodes.violation
-      : exitCodeOf(whole),
+      : exitCodeFor(whole, tally),
     interrupted: false,
     counts: { ...tally.counts },
     caveats,

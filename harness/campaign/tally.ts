@@ -1,6 +1,7 @@
 /** Running totals of a campaign, from its event stream alone, so that a resumed or merged run adds up by itself. Bounded by the number of targets. */
 import { addCounts, noCounts, upperBound95, violationsIn, type Counts } from '../core/counts.js';
-import type { FaultName, FindingEvent, RunEvent, TargetSummary } from '../core/events.js';
+import type { FaultName, FindingEvent, RunEvent, Skipped, TargetSummary } from '../core/events.js';
+import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
 import { isViolation, type CampaignVerdict } from '../core/verdict.js';
 import { worst } from '../oracle/merge.js';
 
@@ -9,6 +10,10 @@ export interface TargetTally {
   counts: Counts;
   /** Held among independent random trials: what the upper bound is made of. */
   randomHeld: number;
+  /** Held trials whose check named the commit that it found, and that did not. */
+  named: { yes: number; no: number };
+  /** Crash states were explored: another kind of evidence than independent trials. */
+  explored: boolean;
   /** Named steps at which a crash fell. */
   hit: Set<string>;
   /** First reason of each verdict that is not `held`. */
@@ -22,8 +27,8 @@ const enoughForControl = 40;
 export class Tally {
   readonly counts = noCounts();
   readonly targets = new Map<string, TargetTally>();
-  readonly skipped: { what: string; reason: string }[] = [];
-  readonly faults = new Set<FaultName>();
+  /** What was asked for by name and not tried: no such run held. */
+  readonly missed: Skipped[] = [];
   findings = 0;
   unexpectedFindings = 0;
   trials = 0;
@@ -39,6 +44,9 @@ export class Tally {
         tally.counts[event.verdict]++;
         if (tally.target.expect === 'hold') this.counts[event.verdict]++;
         if (event.verdict === 'held' && event.plan.mode === 'time') tally.randomHeld++;
+        if (event.verdict === 'held' && event.acked >= 0) {
+          tally.named[event.recovered === null ? 'no' : 'yes']++;
+        }
         const measured = event.verdict === 'held' || isViolation(event.verdict);
         if (event.step !== undefined && measured) tally.hit.add(event.step);
         for (const step of event.stepsHit ?? []) tally.hit.add(step);
@@ -48,6 +56,7 @@ export class Tally {
       case 'states': {
         const tally = this.of(event.target, event.fault, event.rig, event.fs);
         addCounts(tally.counts, event.counts);
+        tally.explored = true;
         if (tally.target.expect === 'hold') addCounts(this.counts, event.counts);
         for (const step of Object.keys(event.bySteps ?? {})) tally.hit.add(step);
         break;
@@ -56,7 +65,7 @@ export class Tally {
         this.finding(event);
         break;
       case 'skipped':
-        this.skipped.push({ what: event.what, reason: event.reason });
+        if (event.missed !== undefined) this.missed.push(event);
         break;
       case 'target-ended':
         this.of(event.target, event.fault, event.rig, event.fs).ended = true;
@@ -71,14 +80,26 @@ export class Tally {
     return found;
   }
 
+  /** Was a crash of this kind judged, or tried in vain? */
+  measured(fault: FaultName, rig: string, fs?: string): boolean {
+    return [...this.targets.values()].some(
+      ({ target, counts }) =>
+        target.fault === fault &&
+        target.rig === rig &&
+        (fs === undefined || target.fs === fs) &&
+        Object.values(counts).some((count) => count > 0),
+    );
+  }
+
   private start(target: TargetSummary): void {
-    this.faults.add(target.fault);
     const id = key(target.id, target.fault, target.rig, target.fs);
     if (this.targets.has(id)) return; // a resumed run starts its targets again
     this.targets.set(id, {
       target,
       counts: noCounts(),
       randomHeld: 0,
+      named: { yes: 0, no: 0 },
+      explored: false,
       hit: new Set(),
       reasons: new Map(),
       ended: false,
@@ -153,17 +174,52 @@ export function conclude(tally: Tally, gateUpperBound: number | null): Conclusio
       lower('not-measured', `${name} is wrong on purpose and was not caught yet, after ${tried} crashes.`);
     }
   }
+  for (const { what, reason } of tally.missed)
+    lower('not-measured', `${what} was asked for, and not tried: ${reason}.`);
   if (gateUpperBound !== null) gate(held, gateUpperBound, lower);
-  if (!tally.faults.has('cut') && !tally.faults.has('poweroff') && !tally.faults.has('power-command')) {
+  if (onlyKilled([...held, ...tally.controls()])) {
     caveats.push(
       'Only processes were killed: the page cache survived every crash, so a missing flush could not be seen.',
     );
   }
+  for (const id of withoutState(held)) {
+    caveats.push(`${id}: its check never printed \`plugpull state K\`, so lost commits could not be seen.`);
+  }
   return { verdict, caveats };
 }
 
+function judged({ counts }: TargetTally): number {
+  return counts.held + violationsIn(counts);
+}
+
+/** Something was killed, and nothing lost its power. */
+function onlyKilled(tallies: TargetTally[]): boolean {
+  const tried = tallies.filter((tally) => judged(tally) > 0);
+  return tried.length > 0 && tried.every(({ target }) => target.fault === 'kill');
+}
+
+/** Programs of which no check ever said which commit it found. */
+function withoutState(held: TargetTally[]): string[] {
+  const ids = new Set(held.filter(({ target }) => target.kind === 'command').map(({ target }) => target.id));
+  return [...ids].filter((id) => {
+    const own = held.filter(({ target }) => target.id === id);
+    return own.some(({ named }) => named.no > 0) && own.every(({ named }) => named.yes === 0);
+  });
+}
+
+/** A campaign's verdict as an exit status. */
+export function exitCodeFor(verdict: CampaignVerdict, tally: Tally): number {
+  const lacking = tally.missed.some(({ missed }) => missed === 'lacking');
+  return verdict === 'not-measured' && lacking ? exitCodes.unavailable : exitCodeOf(verdict);
+}
+
 function gate(held: TargetTally[], bound: number, lower: (to: CampaignVerdict, why: string) => void): void {
-  for (const { target, randomHeld } of held) {
+  // States that were explored are no random trials, and no number of them bounds a probability.
+  const random = held.filter(({ randomHeld, explored }) => randomHeld > 0 || !explored);
+  if (random.length === 0 && held.length > 0) {
+    lower('not-measured', 'No random trial was made, so nothing bounds the probability of a violation.');
+  }
+  for (const { target, randomHeld } of random) {
     const reached = upperBound95(randomHeld);
     if (reached <= bound) continue;
     lower(

@@ -16,7 +16,7 @@ import { defaultModelOptions } from '../explore/model-jobs.js';
 import { native, type PlantedBugInfo } from '../../native/index.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import { positiveInteger, seed } from './options.js';
-import { onDisk } from './plan.js';
+import { onDisk } from './plan-disk.js';
 import { againInPrivateMounts, canEnterPrivateMounts, dieWithStarter } from './private-mounts.js';
 import { newRunFolder, stopOnSignals } from './run.js';
 

@@ -116,3 +116,43 @@ export function requireTogether(flags: RunFlags): void {
     );
   }
 }
+
+/** What only some rigs take. */
+const rigFlags: readonly (readonly [keyof RunFlags, string, readonly string[]])[] = [
+  ['sweep', '--sweep', ['folder']],
+  ['profile', '--profile', ['model']],
+  ['memory', '--memory', ['model']],
+  ['nested', '--nested', ['model', 'disk']],
+  ['fs', '--fs', ['disk', 'vm']],
+  ['diskFault', '--disk-fault', ['disk']],
+  ['uml', '--uml and --no-uml', ['disk']],
+  ['kernel', '--kernel', ['vm']],
+  ['powerOffMode', '--power-off-mode', ['vm']],
+  ['recover', '--recover', ['vm']],
+  ['states', '--states', ['model', 'disk', 'vm']],
+  ['exhaustive', '--exhaustive', ['model', 'disk', 'vm']],
+  ['commits', '--commits', ['model', 'disk', 'vm', 'host']],
+];
+
+/** A flag that nothing in the run would heed is refused. @param used the rigs of the run */
+export function requireHeeded(flags: RunFlags, used: readonly string[]): void {
+  for (const [name, flag, takers] of rigFlags) {
+    if (flags[name] === undefined || takers.some((rig) => used.includes(rig))) continue;
+    throw new UsageError(
+      `${flag}: this run uses rig ${used.join(' and ')}, and only rig ${takers.join(', ')} heeds it`,
+      `add --rig ${takers[0] ?? ''}`,
+    );
+  }
+}
+
+/** What the command line leaves open, the configuration says. */
+export function withConfig(flags: RunFlags, config: Config): RunFlags {
+  const { fs, commits, states, exhaustive, diskFault, nested, profile } = config;
+  const given = Object.entries({ fs, commits, states, exhaustive, diskFault, nested, profile });
+  const lists = Object.entries({ fault: config.fault, rig: config.rig });
+  return {
+    ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(lists.filter(([, value]) => value.length > 0)),
+    ...flags,
+  };
+}

@@ -160,6 +160,7 @@ async function run(flags: RunFlags): Promise<number> {
       argv: process.argv.slice(2),
       config: { flags: asked, targets: plan.targets },
       skipped: plan.skipped,
+      wanted: plan.wanted,
     },
     plan.engines,
     createReporters(reportsWanted(asked, runFolder)),

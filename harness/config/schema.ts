@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { promises } from '../core/target.js';
 
 const duration = z
-  .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'a duration such as 90s, 5m or 2h')
+  .string({ error: 'a duration in quotes is needed, such as "90s", "5m" or "2h"' })
+  .regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'a duration such as "90s", "5m" or "2h" is needed')
   .transform(parseDuration);
 
 const count = z.number().int().positive();
@@ -41,6 +41,14 @@ export const configSchema = z.strictObject({
   input: z.string().optional(),
   fault: z.array(z.enum(faultNames)).default([]),
   rig: z.array(z.enum(rigNames)).default([]),
+  /** For power cuts: as the flags of these names. */
+  fs: z.array(z.string()).min(1).optional(),
+  commits: count.optional(),
+  states: count.optional(),
+  exhaustive: z.boolean().optional(),
+  diskFault: z.array(z.string()).min(1).optional(),
+  nested: z.number().int().min(0).max(8).optional(),
+  profile: z.array(z.string()).min(1).optional(),
   /** Include the negative control and planted bugs. */
   controls: z.boolean().default(true),
   seed: z.number().int().min(0).max(0x7fffffff).optional(),

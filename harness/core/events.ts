@@ -150,6 +150,8 @@ export interface Skipped {
   reason: string;
   /** How to get it, where there is a way. */
   remedy?: string;
+  /** It was asked for by name, so that a run without it did not hold: this machine lacks it, or it was not reached. */
+  missed?: 'lacking' | 'unreached';
 }
 
 export interface Note {

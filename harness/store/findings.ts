@@ -6,6 +6,7 @@ import { storageError, UsageError } from '../core/errors.js';
 import type { CrashPlan, FaultName, FindingEvent } from '../core/events.js';
 import { makeFolder } from '../core/make-folder.js';
 import { programName } from '../core/program-name.js';
+import { shellWord } from '../core/shell-word.js';
 import type { Target } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 
@@ -93,8 +94,4 @@ export function loadFinding(folder: string): StoredFinding {
 /** A command line that shows the finding again. */
 export function replayLine(runFolder: string, finding: Pick<FindingEvent, 'folder'>): string {
   return `${shellWord(programName())} replay ${shellWord(path.join(path.relative(process.cwd(), runFolder) || '.', finding.folder))}`;
-}
-
-function shellWord(text: string): string {
-  return /^[\w./+:@%,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { conclude, Tally } from '../../../harness/campaign/tally.js';
+import { conclude, exitCodeFor, Tally } from '../../../harness/campaign/tally.js';
 import type { TrialEnded } from '../../../harness/core/events.js';
 import type { Verdict } from '../../../harness/core/verdict.js';
 
@@ -86,6 +86,48 @@ describe('the verdict of a campaign', () => {
     const tally = tallyOf([hold]);
     many(tally, 'redo/bank', 'held', 3);
     expect(conclude(tally, null).caveats.join(' ')).to.contain('page cache survived');
+  });
+
+  it('says that only where something was killed', () => {
+    const tally = tallyOf([hold]);
+    many(tally, 'redo/bank', 'not-measured', 3);
+    expect(conclude(tally, null).caveats.join(' ')).not.to.contain('page cache');
+  });
+
+  it('did not hold where something was asked for by name and not tried', () => {
+    const skipped = { type: 'skipped', what: 'cut on disk (xfs)', reason: 'it was' } as const;
+    for (const [missed, status] of [
+      [undefined, 0],
+      ['unreached', 2],
+      ['lacking', 69],
+    ] as const) {
+      const tally = tallyOf([hold]);
+      many(tally, 'redo/bank', 'held', 5);
+      tally.add({ ...skipped, ...(missed === undefined ? {} : { missed }) });
+      expect(exitCodeFor(conclude(tally, null).verdict, tally), missed).to.equal(status);
+    }
+  });
+
+  it('says that a check which names no commit cannot see lost ones', () => {
+    const tally = new Tally();
+    const target = { id: 'store', kind: 'command', expect: 'hold', fault: 'kill', rig: 'folder' } as const;
+    tally.add({ type: 'target-started', target });
+    tally.add({ ...trial('store', 'held'), recovered: null });
+    const never = /store: its check never printed `plugpull state K`/;
+    expect(conclude(tally, null).caveats.join(' ')).to.match(never);
+    tally.add(trial('store', 'held', 1));
+    expect(conclude(tally, null).caveats.join(' ')).not.to.match(never);
+  });
+
+  it('asks for random trials of what had any, not of states that were explored', () => {
+    const tally = tallyOf([hold]);
+    many(tally, 'redo/bank', 'held', 300);
+    const cut = { kind: 'backend', fault: 'cut', rig: 'model' } as const;
+    tally.add({ type: 'target-started', target: { ...hold, ...cut } });
+    const { id } = hold;
+    const states = { states: 9, of: 9, exhaustive: true, millis: 1, counts: { held: 9 } };
+    tally.add({ type: 'states', target: id, fault: 'cut', rig: 'model', ...states });
+    expect(conclude(tally, 0.01).verdict).to.equal('held');
   });
 
   it('measures nothing without targets', () => {

@@ -58,7 +58,7 @@ describe('github', () => {
     const held = annotations(summarized(campaignEvents(heldShape)))
       .trimEnd()
       .split('\n');
-    expect(held.at(-1)).to.match(/^::notice title=plugpull::Held: /);
+    expect(held.at(-1)).to.match(/^::notice title=plugpull::Held against kills only: /);
     expect(held.filter((line) => line.startsWith('::error'))).to.have.length(0);
   });
 

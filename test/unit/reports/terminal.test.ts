@@ -17,7 +17,7 @@ describe('terminal', () => {
   it('ends with the verdict in words, and says what was and was not tried', async () => {
     const text = await summaryOf(campaignEvents(heldShape));
     expect(text).to.match(
-      /\nHeld: \d+ crashes, 0 violations; all 4 controls caught\nseed 7 in 1 min 0 s; run \S+\n$/,
+      /\nHeld against kills only: \d+ crashes, 0 violations; all 4 controls caught; power cuts were not tried\nseed 7 in 1 min 0 s; run \S+\n$/,
     );
     expect(text).to.contain('What was tried\n  - kill on folder: 13 targets');
     expect(text).to.match(
