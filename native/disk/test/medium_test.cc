@@ -127,7 +127,7 @@ TEST_CASE_FIXTURE(Fixture,
   Medium medium(base);
   const std::string clean(medium.bytes(), kSize);
   REQUIRE(fallocate(medium.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2 * kBlock) == 0);
-  CHECK(medium.bytes()[5] == '\0');
+  // Nobody looks into it meanwhile: that would fill it with a page of zeros.
   medium.undo();
   CHECK(medium.missed() == 0U);
   medium.find_changes();
