@@ -13,6 +13,7 @@
 
 #include "native/disk/answers.h"
 #include "native/disk/files.h"
+#include "native/disk/lines.h"
 #include "native/disk/loop.h"
 #include "native/disk/mounts.h"
 
@@ -38,6 +39,7 @@ class Hand {
     std::istringstream words(line);
     std::string command, first, second, third, fourth;
     words >> command >> first >> second >> third >> fourth;
+    for (std::string* word : {&first, &second, &third, &fourth}) *word = unquoted(*word);
     if (command == "attach") return attach(first, second == "direct");
     if (command == "mount") {
       mount_device(first, second, third, fourth == "-" ? "" : fourth);

@@ -54,6 +54,25 @@ class LineReader {
   std::string text_;
 };
 
+// A word of a line, in which what would part words is written as in /proc/mounts: a backslash and three octal
+// digits for a byte.
+inline std::string unquoted(const std::string& word) {
+  std::string text;
+  for (size_t i = 0; i < word.size(); i++) {
+    int byte = 0;
+    size_t digits = 0;
+    while (word[i] == '\\' && digits < 3 && i + 1 + digits < word.size()) {
+      const char digit = word[i + 1 + digits];
+      if (digit < '0' || digit > '7') break;
+      byte = byte * 8 + (digit - '0');
+      digits++;
+    }
+    text += digits == 3 ? static_cast<char>(byte) : word[i];
+    if (digits == 3) i += 3;
+  }
+  return text;
+}
+
 }  // namespace plugpull::disk
 
 #endif  // PLUGPULL_NATIVE_DISK_LINES_H_
