@@ -50,6 +50,15 @@ export interface CampaignResult {
   tally: Tally;
 }
 
+const kindOf = ({
+  target,
+  fault,
+  rig,
+  fs = '',
+  verdict,
+}: Pick<FindingEvent, 'target' | 'fault' | 'rig' | 'fs' | 'verdict'>): string =>
+  `${target} ${fault} ${rig} ${fs} ${verdict}`;
+
 /** Evidence that is kept of one target in one class; more of the same teach nothing. */
 const findingsPerClass = 3;
 
@@ -82,15 +91,11 @@ export class Campaign {
     const workFolder = options.workFolder ?? path.join(options.runFolder, 'work');
     const scratch = options.workFolder === null ? memoryScratch() : null;
     const clear = (): void => {
-      if (options.workFolder === null) rmSync(workFolder, { recursive: true, force: true });
-      if (scratch !== null) rmSync(scratch, { recursive: true, force: true });
-    };
-    // The second Ctrl-C does not wait for anything else.
-    const clearAtOnce = (): void => {
       if (options.workFolder === null) removeAtOnce(workFolder);
       if (scratch !== null) removeAtOnce(scratch);
     };
-    process.once('exit', clearAtOnce);
+    // The second Ctrl-C does not wait for anything else.
+    process.once('exit', clear);
     try {
       if (options.workFolder === null) makeFolder(workFolder);
       const emit = (event: RunEvent): void => {
@@ -115,7 +120,7 @@ export class Campaign {
         tally: this.tally,
       };
     } finally {
-      process.off('exit', clearAtOnce);
+      process.off('exit', clear);
       clear();
       dir.close();
     }
@@ -248,7 +253,7 @@ export class Campaign {
 
   private addFinding(found: NewFinding, emit: (event: RunEvent) => void, dir: RunDir): FindingEvent | null {
     const expected = found.target.expect === 'caught';
-    const kind = `${found.target.id} ${found.fault} ${found.rig} ${found.fs ?? ''} ${found.verdict}`;
+    const kind = kindOf({ ...found, target: found.target.id });
     const kept = this.kept.get(kind) ?? 0;
     // An unexpected violation always counts against --max-failures, but its files are kept only a few times.
     if (kept >= (expected ? 1 : findingsPerClass)) {
@@ -297,6 +302,10 @@ export class Campaign {
       this.tally.add(event);
       for (const reporter of this.reporters) reporter.on(event);
       if (event.type === 'trial') this.done.add(event.index);
+      if (event.type === 'finding') {
+        const kind = kindOf(event);
+        this.kept.set(kind, (this.kept.get(kind) ?? 0) + 1);
+      }
     }
   }
 }

@@ -91,6 +91,11 @@ export class Tally {
     );
   }
 
+  /** Undefined: not started yet. */
+  find(id: string, fault: FaultName, rig: string, fs?: string): TargetTally | undefined {
+    return this.targets.get(key(id, fault, rig, fs));
+  }
+
   private start(target: TargetSummary): void {
     const id = key(target.id, target.fault, target.rig, target.fs);
     if (this.targets.has(id)) return; // a resumed run starts its targets again
