@@ -1,8 +1,11 @@
 /** Looks at the machine. Each finding says what depends on it, and how to get it where it is missing. */
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { native } from '../../native/index.js';
+import { makers } from '../disk/file-systems.js';
+import { whyNoDiskHere } from '../rigs/disk.js';
+import { canUnshareMounts } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
 import { userModeLinux, whyNoUml } from '../rigs/uml.js';
 import { guardPath } from '../subjects/guard.js';
@@ -22,14 +25,12 @@ const programs = [
     for: 'private mounts (backend snap without a reflink folder, rig disk)',
     pkg: 'util-linux',
   },
-  { program: 'mkfs.xfs', for: 'backend snap without a reflink folder; XFS on rig disk', pkg: 'xfsprogs' },
-  { program: 'mkfs.ext4', for: 'ext4 on rig disk', pkg: 'e2fsprogs' },
-  { program: 'mkfs.btrfs', for: 'btrfs on rig disk', pkg: 'btrfs-progs' },
+  ...makers().map(({ name, program, pkg }) => ({ program, for: `${name} on rig disk`, pkg })),
 ];
 
 export async function diagnose(): Promise<Finding[]> {
   const findings: Finding[] = [nativeCore(), guard(), user()];
-  findings.push(...programs.map(programFinding), ...kernel(), uml(), reflink());
+  findings.push(...programs.map(programFinding), ...kernel(), rigDisk(), uml(), reflink());
   return Promise.resolve(findings);
 }
 
@@ -46,7 +47,15 @@ function guard(): Finding {
 }
 
 function user(): Finding {
-  if (process.getuid?.() === 0) return { state: 'ok', what: 'user', detail: 'root: images can be mounted' };
+  if (process.getuid?.() === 0 && canUnshareMounts()) {
+    return { state: 'ok', what: 'user', detail: 'root: images can be mounted' };
+  }
+  if (process.getuid?.() === 0) {
+    return {
+      ...{ state: 'optional', what: 'user', detail: 'root, but without mounts of its own: no images' },
+      remedy: 'give the container CAP_SYS_ADMIN, with unshare(1) installed (Debian package util-linux)',
+    };
+  }
   return {
     state: 'optional',
     what: 'user',
@@ -80,19 +89,15 @@ function kernel(): Finding[] {
         ? 'changed pages are found by write-protection'
         : 'not there; changed pages are found by mprotect',
     },
-    device('/dev/fuse', 'rig disk', 'modprobe fuse'),
-    device('/dev/loop-control', 'images on loop devices', 'modprobe loop'),
   ];
 }
 
-function device(file: string, needed: string, remedy: string): Finding {
-  try {
-    accessSync(file, constants.R_OK | constants.W_OK);
-    return { state: 'ok', what: file, detail: needed };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'error';
-    return { state: 'optional', what: file, detail: `${code}; needed for ${needed}`, remedy };
-  }
+/** What a run asks before it uses the rig. */
+function rigDisk(): Finding {
+  const what = 'rig disk';
+  const lack = whyNoDiskHere();
+  if (lack === null) return { state: 'ok', what, detail: 'file systems can be recorded and mounted' };
+  return { state: 'optional', what, detail: lack.reason, remedy: lack.remedy };
 }
 
 function uml(): Finding {

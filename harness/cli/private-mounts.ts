@@ -2,17 +2,15 @@
  * As root, the campaign runs in a mount namespace of its own: what it mounts is invisible outside, and
  * disappears with its last process, however that ends.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { exitCodes } from '../core/exit-codes.js';
-import { privateMountsVariable } from '../rigs/reflink.js';
+import { canUnshareMounts, privateMountsVariable } from '../rigs/reflink.js';
 
 /** Can this process get mounts of its own, and has not got them yet? */
 export function canEnterPrivateMounts(): boolean {
   if (process.getuid?.() !== 0 || process.env[privateMountsVariable] !== undefined) return false;
-  return (
-    spawnSync('unshare', ['--mount', '--propagation', 'private', 'true'], { stdio: 'ignore' }).status === 0
-  );
+  return canUnshareMounts();
 }
 
 /** Runs this same command line again inside the namespace and gives its exit status. */

@@ -4,6 +4,7 @@
  * process takes the mount with it, and the loop device with the mount.
  */
 import { execa } from 'execa';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { UnavailableError } from '../core/errors.js';
@@ -12,6 +13,12 @@ import type { Place, Rig } from './rig.js';
 
 /** Set in a process that lives in a mount namespace of its own. */
 export const privateMountsVariable = 'PLUGPULL_PRIVATE_MOUNTS';
+
+/** Can a mount namespace of one's own be entered here? */
+export function canUnshareMounts(): boolean {
+  const args = ['--mount', '--propagation', 'private', 'true'];
+  return spawnSync('unshare', args, { stdio: 'ignore' }).status === 0;
+}
 
 /** XFS refuses less. The file is sparse. */
 const imageBytes = 300 * 1024 ** 2;
