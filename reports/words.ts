@@ -125,7 +125,7 @@ export function meaning(row: Row, summary: Summary): string {
       }
       return `nothing was measured${because(row)}`;
     case 'held':
-      if (row.explored?.exhaustive === true) return 'held in every crash state there can be';
+      if (row.explored?.exhaustive === true) return `held ${everyState[row.target.rig] ?? everyState.model}`;
       if (row.upperBound !== null && row.upperBound <= loosestBound) {
         return `held; violations ≤ ${percent(row.upperBound)}`;
       }
@@ -133,6 +133,13 @@ export function meaning(row: Row, summary: Summary): string {
       return row.explored === null ? 'held wherever it was tried' : 'held in every crash state explored';
   }
 }
+
+/** What `exhaustive` means: torn writes of a real disk are a sample, and so are the recoveries that are cut. */
+const everyState: Record<string, string> & { model: string } = {
+  model: 'in every crash state of the model',
+  disk: 'with every subset of whole writes lost',
+  vm: 'with every subset of whole writes lost',
+};
 
 function because(row: Row): string {
   const reason = row.reasons.get('not-measured') ?? row.reasons.get('harness-broken');

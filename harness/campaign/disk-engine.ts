@@ -28,8 +28,10 @@ import { presentersAtOnce } from '../disk/presenters-at-once.js';
 import { Presenter } from '../disk/presenter.js';
 import { canPause, record, type Recording } from '../disk/recording.js';
 import type { StateSource } from '../disk/state-source.js';
+import { tryFileSystem } from '../disk/try-file-system.js';
 import { readTraceIndex, type TraceIndex } from '../disk/trace-index.js';
 import { ignoredBy } from '../subjects/ignored.js';
+import { ToldBefore } from './told-before.js';
 import { whyNoDisk } from '../rigs/disk.js';
 import { removeAtOnce } from '../rigs/scratch.js';
 import type { Budget, CampaignContext, Engine } from './context.js';
@@ -102,9 +104,12 @@ export class DiskEngine implements Engine {
     diskProgram();
     const deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
     const all = this.targets.flatMap((target) => this.fileSystems.map((fs) => ({ target, fs })));
-    const jobs = all.filter(({ target, fs }) => canRunOn(target, fs));
+    const lacks = await this.lacks(context);
+    const jobs = all.filter((job) => canRunOn(job.target, job.fs) && !lacks.has(job.fs));
     for (const job of all) {
-      if (!jobs.includes(job))
+      const lack = lacks.get(job.fs);
+      if (lack !== undefined) skip(context, job, lack.message, lack.remedy);
+      else if (!jobs.includes(job))
         skip(
           context,
           job,
@@ -116,6 +121,10 @@ export class DiskEngine implements Engine {
     let statesLeft = budget.trials;
     for (const [number, job] of jobs.entries()) {
       if (context.stopping()) break;
+      if (context.tally.find(job.target.id, this.fault, this.rig, job.fs.name)?.ended === true) {
+        left--; // an earlier part of this run has done it
+        continue;
+      }
       const millis = (deadline - performance.now()) / left--;
       if (millis < leastMillis || statesLeft === 0) {
         skip(context, job, 'no time or trials were left for it', 'give it more with --for or --trials');
@@ -133,9 +142,26 @@ export class DiskEngine implements Engine {
 
       const explored = await this.job(context, job, firstIndex + number, performance.now() + millis, states);
       if (statesLeft !== null) statesLeft = Math.max(0, statesLeft - explored.states);
-      this.end(context, job, explored);
+      // What was broken off is begun again when the run goes on.
+      if (!context.stopping()) this.end(context, job, explored);
     }
     return firstIndex + jobs.length;
+  }
+
+  /** File systems that this machine cannot make or mount. Throws where that is all of them, or an option is wrong. */
+  private async lacks(context: CampaignContext): Promise<Map<FileSystem, UnavailableError>> {
+    const lacks = new Map<FileSystem, UnavailableError>();
+    for (const fs of this.fileSystems) {
+      try {
+        await tryFileSystem(fs, context.workFolder);
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
+        lacks.set(fs, error);
+      }
+    }
+    const [first] = lacks.values();
+    if (first !== undefined && lacks.size === this.fileSystems.length) throw first;
+    return lacks;
   }
 
   private end(context: CampaignContext, { target, fs }: Job, explored: Told): void {
@@ -281,6 +307,8 @@ export class DiskEngine implements Engine {
         },
       }).run(main.deadline, main.states);
       const explored = withRecoveries(first, recoveries);
+      // Each shard records a run of its own: together they are not all states of one.
+      if (context.shard.of > 1) explored.exhaustive = false;
       const { allowedLoss } = first;
       if (allowedLoss.states > 0) {
         const text = `${target.id} on ${fs.name}: in ${allowedLoss.states} states the newest commits (${allowedLoss.most} at most) were lost, as its promise allows`;
@@ -306,7 +334,9 @@ export class DiskEngine implements Engine {
 
   private tell(context: CampaignContext, { target, fs }: Job, explored: Told): Told {
     const who = { target: target.id, fault: this.fault, rig: this.rig, fs: fs.name } as const;
-    context.emit(statesEvent(who, explored));
+    const event = statesEvent(who, explored);
+    const whole = { ...event, ...(context.stopping() ? { of: null, exhaustive: false } : {}) };
+    context.emit(new ToldBefore(context.tally, who).beyond(whole));
     return explored;
   }
 }

@@ -54,6 +54,8 @@ export interface FileSystem {
   options: string;
   repair: readonly (readonly string[])[];
   pkg: string;
+  /** Options that were asked for, beside those of every image. */
+  asked: { mount: string[]; mkfs: string[] };
 }
 
 /**
@@ -88,6 +90,7 @@ export function parseFileSystem(spec: string): FileSystem {
     options: [...kind.mount, ...given].join(','),
     repair: kind.repair,
     pkg: kind.pkg,
+    asked: { mount: given, mkfs },
   };
 }
 

@@ -1,6 +1,7 @@
 /** Fault `cut` on rig `disk` without root: the disk's part of a campaign inside user-mode Linux, one machine for each core. */
 import os from 'node:os';
 import type { DiskOptions } from '../campaign/disk-engine.js';
+import { ToldBefore } from '../campaign/told-before.js';
 import type { Budget, CampaignContext, Engine, NewFinding } from '../campaign/context.js';
 import { noCounts, type Counts } from '../core/counts.js';
 import { UnavailableError } from '../core/errors.js';
@@ -30,12 +31,15 @@ interface Job {
   open: number;
   ends: TargetEnded[];
   told: Set<string>;
+  before: ToldBefore;
 }
 
 interface Task {
   job: Job;
   /** 0-based. */
   share: number;
+  /** What it found before it told of its states: all that is left of it where its machine dies. */
+  found: NewFinding[];
 }
 
 export class UmlDiskEngine implements Engine {
@@ -59,22 +63,30 @@ export class UmlDiskEngine implements Engine {
     diskProgram();
     const fit = machinesThatFit(memoryFolder(guestBytes), guestBytes);
     const lanes = Math.max(1, Math.min(context.jobs, os.availableParallelism(), fit));
-    const jobs = this.jobs(firstIndex, lanes);
+    const jobs = this.jobs(context, firstIndex, lanes);
     await new Lanes(context, this.options, budget, jobs, lanes).run();
-    return firstIndex + jobs.length;
+    return firstIndex + this.targets.length * this.options.fileSystems.length;
   }
 
-  /** Jobs that all lanes cannot share evenly are cut into shares, so that no lane is idle at the end. */
-  private jobs(firstIndex: number, lanes: number): Job[] {
-    const all = this.targets.flatMap((target) => this.options.fileSystems.map((fs) => ({ target, fs })));
-    const whole = all.length - (all.length % lanes);
+  /**
+   * Jobs that all lanes cannot share evenly are cut into shares, so that no lane is idle at the end; but not where all states
+   * of one run are asked for, since each share records its own. What an earlier part of a resumed run has done is left out.
+   */
+  private jobs(context: CampaignContext, firstIndex: number, lanes: number): Job[] {
+    const { tally } = context;
+    const { fault, rig } = this;
+    const all = this.targets
+      .flatMap((target) => this.options.fileSystems.map((fs) => ({ target, fs })))
+      .map((one, number) => ({ ...one, index: firstIndex + number }))
+      .filter(({ target, fs }) => tally.find(target.id, fault, rig, fs)?.ended !== true);
+    const whole = this.options.exhaustive ? all.length : all.length - (all.length % lanes);
     return all.map((one, number) => ({
       ...one,
-      index: firstIndex + number,
       shares: number < whole ? 1 : lanes,
       open: number < whole ? 1 : lanes,
       ends: [],
       told: new Set(),
+      before: new ToldBefore(tally, { target: one.target.id, fault, rig, fs: one.fs }),
     }));
   }
 }
@@ -95,7 +107,9 @@ class Lanes {
     jobs: readonly Job[],
     private readonly lanes: number,
   ) {
-    this.tasks = jobs.flatMap((job) => Array.from({ length: job.shares }, (_, share) => ({ job, share })));
+    this.tasks = jobs.flatMap((job) =>
+      Array.from({ length: job.shares }, (_, share) => ({ job, share, found: [] })),
+    );
     this.deadline = budget.millis === null ? Infinity : performance.now() + budget.millis;
     this.statesLeft = budget.trials;
   }
@@ -162,7 +176,8 @@ class Lanes {
     return [...running, ...this.tasks.map(({ job }) => 1 / job.shares)].reduce((sum, one) => sum + one, 0);
   }
 
-  private async task(machine: Machine, { job, share }: Task, left: number): Promise<void> {
+  private async task(machine: Machine, task: Task, left: number): Promise<void> {
+    const { job, share } = task;
     const { context } = this;
     const time = this.deadline - performance.now();
     const millis = Math.max(0, Math.min(time, (time * this.lanes) / job.shares / left));
@@ -170,6 +185,7 @@ class Lanes {
     const most = this.options.states;
     const from = performance.now();
     const running = { jobs: 1 / job.shares, from, until: from + Math.max(1, millis) };
+    task.found.length = 0;
     this.running.add(running);
     let explored = 0;
     if (this.statesLeft !== null) this.statesLeft -= states ?? 0;
@@ -191,6 +207,7 @@ class Lanes {
           states,
         },
         (answer) => {
+          if (answer.type === 'finding') task.found.push(answer.finding);
           explored += this.heard(job, answer);
         },
         () => this.stopping(),
@@ -217,12 +234,17 @@ class Lanes {
     const text = JSON.stringify(event);
     if (once && job.told.has(text)) return 0;
     if (once) job.told.add(text);
-    this.context.emit(event);
+    this.context.emit(event.type === 'states' ? job.before.beyond(event) : event);
     return event.type === 'states' ? event.states : 0;
   }
 
   /** The kernel of a machine crashed, or it was ended: a state that does that again is a finding. */
-  private async died({ job }: Task, death: GuestDied, machine: Machine, cpu: number | null): Promise<void> {
+  private async died(
+    { job, found }: Task,
+    death: GuestDied,
+    machine: Machine,
+    cpu: number | null,
+  ): Promise<void> {
     const { target } = job;
     const fs = parseFileSystem(job.fs).name;
     const { fault, rig } = diskNames;
@@ -247,8 +269,12 @@ class Lanes {
     } else {
       this.context.addFinding(finding);
     }
-    const told: Partial<Counts> = finding === null ? { 'harness-broken': 1 } : { unrecoverable: 1 };
-    const states = finding === null ? 0 : 1;
+    const all = finding === null ? found : [...found, finding];
+    const told: Partial<Counts> = finding === null ? { 'harness-broken': 1 } : {};
+    for (const { verdict } of all.filter((one) => one.target.id === target.id)) {
+      told[verdict] = (told[verdict] ?? 0) + 1;
+    }
+    const states = all.length;
     this.context.emit({
       ...{ type: 'states', target: target.id, fault, rig, fs, counts: told },
       ...{ states, of: null, exhaustive: false, millis: 0 },
@@ -259,7 +285,8 @@ class Lanes {
 
   private end({ job }: Task): void {
     job.open--;
-    const merged = job.open === 0 ? mergeEnds(job.ends) : null;
+    // What was broken off is begun again when the run goes on.
+    const merged = job.open === 0 && !this.stopping() ? mergeEnds(job.ends) : null;
     if (merged !== null) this.context.emit(merged);
   }
 }
