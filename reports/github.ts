@@ -1,9 +1,10 @@
 /** GitHub Actions: annotations for what went wrong, and the Markdown report as the step's summary. */
 import { appendFileSync } from 'node:fs';
+import { kindsOf, othersText } from './kinds.js';
 import { markdownReport } from './markdown.js';
 import type { Summary } from './summary.js';
 import { clip, wellFormed } from './text.js';
-import { headline, mostTelling, verdictOf, whereText } from './words.js';
+import { headline, verdictOf, whereText } from './words.js';
 
 /** GitHub shows ten annotations of a kind in a step. */
 const mostOfAKind = 10;
@@ -14,10 +15,11 @@ const summaryBytes = 1_000_000;
 export function annotations(summary: Summary): string {
   const missed = summary.controls.filter(({ caught }) => !caught);
   const errors = [
-    ...mostTelling(summary.unexpectedFindings).map((finding) =>
+    ...kindsOf(summary.unexpectedFindings).map(({ shown: finding, others }) =>
       command('error', `${finding.verdict}: ${finding.target}`, [
         finding.explanation,
         whereText(finding),
+        ...(others.length === 0 ? [] : [othersText({ shown: finding, others }) ?? '']),
         `See it again: ${finding.replay}`,
       ]),
     ),

@@ -1,5 +1,5 @@
 /** Markdown (GitHub's): for a step summary, a merge request or a release page. */
-import type { FindingEvent } from '../harness/core/events.js';
+import { kindsOf, othersText, type Kind } from './kinds.js';
 import type { Row } from './summary-row.js';
 import type { Summary } from './summary.js';
 import { clip, duration, grouped, oneLine, percent } from './text.js';
@@ -10,7 +10,6 @@ import {
   headline,
   loosestBound,
   meaning,
-  mostTelling,
   noteText,
   placeText,
   statesText,
@@ -53,7 +52,7 @@ export function markdownReport(summary: Summary): string {
     '',
     about.join(' · '),
     '',
-    ...findings(mostTelling(summary.unexpectedFindings)),
+    ...findings(kindsOf(summary.unexpectedFindings)),
     ...table('Targets', summary.subjects, summary),
     ...table('Wrong on purpose, must be caught', controls, summary),
     ...list('What was tried', triedSentences(summary).map(escapeMarkdown)),
@@ -63,18 +62,24 @@ export function markdownReport(summary: Summary): string {
   ].join('\n');
 }
 
-function findings(all: FindingEvent[]): string[] {
+function findings(all: Kind[]): string[] {
   if (all.length === 0) return [];
   const shown = all
     .slice(0, shownFindings)
-    .flatMap((finding) => [
-      `${finding.number}. **${finding.verdict}** – ${escapeMarkdown(explanationOf(finding))}  `,
-      `   ${escapeMarkdown(whereText(finding))}  `,
-      ...(finding.guest === undefined ? [] : [`   in a guest: ${escapeMarkdown(finding.guest)}  `]),
-      `   ${code(finding.replay)}`,
+    .flatMap(({ shown: finding, others }) => [
+      `- **${finding.verdict}** (finding ${finding.number}) – ${escapeMarkdown(explanationOf(finding))}  `,
+      `  ${escapeMarkdown(whereText(finding))}  `,
+      ...(finding.guest === undefined ? [] : [`  in a guest: ${escapeMarkdown(finding.guest)}  `]),
+      ...optional(othersText({ shown: finding, others })),
+      `  ${code(finding.replay)}`,
     ]);
-  const more = all.length > shownFindings ? ['', `… and ${grouped(all.length - shownFindings)} more.`] : [];
+  const left = all.length - shownFindings;
+  const more = left > 0 ? ['', `… and ${grouped(left)} more kinds.`] : [];
   return ['### Findings', '', ...shown, ...more, ''];
+}
+
+function optional(text: string | null): string[] {
+  return text === null ? [] : [`  ${escapeMarkdown(text)}  `];
 }
 
 function table(title: string, rows: Row[], summary: Summary): string[] {

@@ -1,4 +1,7 @@
-/** What became of the trials, in the order they ended, in a bounded number of equal intervals. */
+/**
+ * What became of the trials, in the order they ended, in a bounded number of equal intervals. Crash states are explored in
+ * bulk and in no order that means anything: they are left out.
+ */
 
 /** How a trial is shown: a violation in a control is what was wanted. */
 export const shownAs = ['held', 'caught', 'violation', 'not-measured', 'harness-broken'] as const;
@@ -15,28 +18,16 @@ export class OverTrials {
   /** Trials in each interval but the last. Doubles whenever there would be too many intervals. */
   width = 1;
   intervals: ShownCounts[] = [];
+  trials = 0;
   /** Trials in the last interval. */
   private filled = 0;
 
-  /** Adds trials that ended together; where they fill several intervals, each gets the same mixture. */
-  add(counts: Partial<ShownCounts>): void {
-    const left = { ...noneShown(), ...counts };
-    let total = shownAs.reduce((sum, shown) => sum + left[shown], 0);
-    while (total > 0) {
-      if (this.intervals.length === 0 || this.filled >= this.width) this.open();
-      // Few but large portions: the loop stays short for a million trials in one event.
-      while (total > this.width * mostIntervals) this.halve();
-      const portion = Math.min(total, this.width - this.filled);
-      const share = portion / total;
-      const interval = this.intervals.at(-1) ?? noneShown();
-      for (const shown of shownAs) {
-        const part = left[shown] * share;
-        interval[shown] += part;
-        left[shown] -= part;
-      }
-      this.filled += portion;
-      total -= portion;
-    }
+  add(shown: Shown): void {
+    if (this.intervals.length === 0 || this.filled >= this.width) this.open();
+    const interval = this.intervals.at(-1);
+    if (interval !== undefined) interval[shown]++;
+    this.filled++;
+    this.trials++;
   }
 
   private open(): void {

@@ -7,10 +7,13 @@ import { junitXml } from './junit.js';
 import { markdownReport } from './markdown.js';
 import { Summary } from './summary.js';
 import { TerminalReporter } from './terminal.js';
+import { violationLine } from './words.js';
 
 interface Requests {
   /** Progress on stderr, and the summary at the end. */
   terminal: { summaryOnStdout: boolean; progress?: boolean; summary?: boolean };
+  /** One line on stderr for each violation, and nothing else. */
+  violations: object;
   /** One object, on stdout unless a file is named. */
   json: { file?: string };
   junit: { file: string };
@@ -31,6 +34,11 @@ type Make<K extends Kind> = (
 
 const kinds: { [K in Kind]: Make<K> } = {
   terminal: (summary, request, io, files) => new TerminalReporter(summary, { ...request, files }, io),
+  violations: (_, __, io) => ({
+    on: (event) => {
+      if (event.type === 'finding' && !event.expected) io.stderr.write(`${violationLine(event)}\n`);
+    },
+  }),
   json: (summary, { file }, io) => atEnd(() => put(file, jsonText(summary), io)),
   junit: (summary, { file }, io) => atEnd(() => put(file, junitXml(summary), io)),
   markdown: (summary, { file }, io) => atEnd(() => put(file, markdownReport(summary), io)),

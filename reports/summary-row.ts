@@ -1,5 +1,5 @@
 /** One target under one fault on one rig (and file system): a row of every report. */
-import { addCounts, noCounts, upperBound95, violationsIn, type Counts } from '../harness/core/counts.js';
+import { addCounts, noCounts, upperBound95, violationsIn } from '../harness/core/counts.js';
 import type {
   CrashPlan,
   StatesExplored,
@@ -95,9 +95,9 @@ export class Row {
   }
 
   /** The counts as they are shown. */
-  shownCounts(counts: Partial<Counts> = this.counts): ShownCounts {
+  shownCounts(): ShownCounts {
     const shown = noneShown();
-    for (const verdict of verdicts) shown[this.shown(verdict)] += counts[verdict] ?? 0;
+    for (const verdict of verdicts) shown[this.shown(verdict)] += this.counts[verdict];
     return shown;
   }
 

@@ -68,7 +68,7 @@ export class Summary implements Reporter {
         row.trial(event);
         this.trials++;
         if (row.target.expect === 'hold') this.counts[event.verdict]++;
-        this.overTrials.add({ [row.shown(event.verdict)]: 1 });
+        this.overTrials.add(row.shown(event.verdict));
         break;
       }
       case 'states': {
@@ -77,7 +77,6 @@ export class Summary implements Reporter {
         row.states(event);
         this.trials += row.trials - before;
         if (row.target.expect === 'hold') addCounts(this.counts, event.counts);
-        this.overTrials.add(row.shownCounts(event.counts));
         break;
       }
       case 'finding':

@@ -1,5 +1,5 @@
 /** The summary at the end of a run, as lines for a terminal. */
-import type { FindingEvent } from '../harness/core/events.js';
+import { kindsOf, othersText, type Kind } from './kinds.js';
 import type { Colour, Paint } from './paint.js';
 import { settingOf } from './power-off.js';
 import type { Row } from './summary-row.js';
@@ -11,7 +11,6 @@ import {
   explanationOf,
   headline,
   meaning,
-  mostTelling,
   statesText,
   statusOf,
   tablePlace,
@@ -27,6 +26,7 @@ export interface Look {
 }
 
 const longestText = 600;
+const longestFinding = 1_200;
 const shownFindings = 10;
 /** A column that explains is at least so wide, or gets a line of its own. */
 const narrowest = 30;
@@ -49,14 +49,18 @@ const verdictColours = {
 export function terminalSummary(summary: Summary, look: Look): string[] {
   const subjects = summary.subjects;
   const controls = summary.rows.filter(({ target }) => target.expect === 'caught');
-  const findings = mostTelling(summary.unexpectedFindings);
+  // A run of nothing but controls is there to see them caught.
+  const [title, shown] =
+    subjects.length > 0
+      ? ['Findings', summary.unexpectedFindings]
+      : ['How it was caught', summary.expectedFindings];
   return [
     ...table('Targets', subjects, summary, look),
     ...table('Wrong on purpose, must be caught', controls, summary, look),
     ...section('What was tried', triedSentences(summary), look),
     ...section('What was not tried', summary.skipped.map(skippedText), look),
     ...section('What this run cannot say', caveats(summary), look),
-    ...findingLines(findings, look),
+    ...findingLines(title, kindsOf(shown), look),
     look.paint(verdictColours[verdictOf(summary)], look.paint('bold', headlineText(summary))),
     ...seedLine(summary),
   ];
@@ -84,19 +88,27 @@ function section(title: string, items: string[], { paint, width }: Look): string
   return [paint('bold', title), ...lines, ''];
 }
 
-/** Three lines each: what broke, where, and how to see it again. */
-function findingLines(findings: FindingEvent[], { paint, width }: Look): string[] {
-  if (findings.length === 0) return [];
-  const lines = [paint('bold', 'Findings')];
-  for (const finding of findings.slice(0, shownFindings)) {
+/** Each kind of finding: what broke, where, where else, and how to see it again. */
+function findingLines(title: string, kinds: Kind[], { paint, width }: Look): string[] {
+  if (kinds.length === 0) return [];
+  const lines = [paint('bold', title)];
+  const indented = (text: string): string[] => wrap(text, width - 5).map((line) => `     ${line}`);
+  for (const kind of kinds.slice(0, shownFindings)) {
+    const { shown } = kind;
+    const number = `  ${grouped(shown.number)}. `;
+    const what = clip(oneLine(explanationOf(shown)), longestFinding);
+    const [first = '', ...more] = indented(`${shown.verdict}: ${what}`);
+    const others = othersText(kind);
     lines.push(
-      `  ${grouped(finding.number)}. ${paint('red', finding.verdict)}: ${clip(oneLine(explanationOf(finding)), Math.max(80, width * 3))}`,
-      `     ${paint('dim', oneLine(whereText(finding)))}`,
-      `     ${paint('cyan', oneLine(finding.replay))}`,
+      number + first.trimStart().replace(shown.verdict, (verdict) => paint('red', verdict)),
+      ...more,
+      ...indented(oneLine(whereText(shown))).map((line) => paint('dim', line)),
+      ...(others === null ? [] : indented(oneLine(others))),
+      `     ${paint('cyan', oneLine(shown.replay))}`,
     );
   }
-  if (findings.length > shownFindings)
-    lines.push(`  … and ${grouped(findings.length - shownFindings)} more.`);
+  if (kinds.length > shownFindings)
+    lines.push(`  … and ${grouped(kinds.length - shownFindings)} more kinds.`);
   return [...lines, ''];
 }
 

@@ -34,11 +34,13 @@ function trim(number: string): string {
   return number.replace(/\.0+$/, '');
 }
 
-/** Cuts a text that is too long to show, and says so. */
+/** Cuts a text that is too long to show, between words where it has any, and says so. */
 export function clip(text: string, length: number): string {
   if (text.length <= length) return text;
+  const space = text.lastIndexOf(' ', length);
   // Not in the middle of a surrogate pair.
-  const end = /[\uD800-\uDBFF]/.test(text.charAt(length - 1)) ? length - 1 : length;
+  const pair = /[\uD800-\uDBFF]/.test(text.charAt(length - 1));
+  const end = space > length / 2 ? space : pair ? length - 1 : length;
   return `${text.slice(0, end)}… (${grouped(text.length - end)} more characters)`;
 }
 

@@ -6,7 +6,7 @@ import { faultFacts, faultWords } from './fault-facts.js';
 import { keptCaveat, missedByKilling, settingOf } from './power-off.js';
 import type { Row } from './summary-row.js';
 import type { Control, Summary } from './summary.js';
-import { grouped, percent, plural } from './text.js';
+import { grouped, oneLine, percent, plural } from './text.js';
 
 /** A bound on a probability that is looser than this says nothing, and is not shown. */
 export const loosestBound = 0.5;
@@ -182,6 +182,12 @@ export function whereText(finding: FindingEvent): string {
   return `${finding.target}, ${crashText(finding)}`;
 }
 
+/** One line that can be pasted to see it again: to a shell, what follows the command is a comment. */
+export function violationLine(finding: FindingEvent): string {
+  const { replay, verdict, target } = finding;
+  return oneLine(`${replay}  # ${verdict}: ${target}, ${placeText(finding)}`);
+}
+
 /** The same without the target. */
 export function crashText(finding: FindingEvent): string {
   const { plan } = finding;
@@ -275,19 +281,6 @@ function onlyKilled(summary: Summary, own: string[]): string[] {
   if (only.length === 0) return [];
   const names = only.length > 6 ? plural(only.length, 'target') : only.join(', ');
   return [`Only killed, so that a missing flush could not be seen: ${names}.`];
-}
-
-/** The first finding of each kind, and then the others: ten of one kind say less than one each of ten. */
-export function mostTelling(findings: FindingEvent[]): FindingEvent[] {
-  const seen = new Set<string>();
-  const first: FindingEvent[] = [];
-  const others: FindingEvent[] = [];
-  for (const finding of findings) {
-    const kind = `${finding.target} ${placeText(finding)} ${finding.verdict}`;
-    (seen.has(kind) ? others : first).push(finding);
-    seen.add(kind);
-  }
-  return [...first, ...others];
 }
 
 export function capital(text: string): string {

@@ -123,10 +123,13 @@ export function runCommand(): Command {
     )
     .option('--config <file>', 'configuration (default: plugpull.config.ts, .js or .json)')
     .option('--out <folder>', 'the run directory (default: a new one in .plugpull/runs)')
-    .option('--dir <folder>', "folder for the targets' files (default: in the run directory)")
+    .option(
+      '--dir <folder>',
+      "folder for the targets' files (default: heaps in memory, others in the run directory)",
+    )
     .option('--resume <folder>', 'go on with an interrupted run')
     .option('--json', 'print one JSON object on stdout at the end')
-    .option('--quiet', 'no progress')
+    .option('--quiet', 'nothing but one line on stderr for each violation')
     .option('--junit <file>', 'write a JUnit report')
     .option('--html <file>', 'write an HTML report (default: report.html in the run directory)')
     .option('--markdown <file>', 'write a Markdown report')
@@ -200,7 +203,8 @@ export function newRunFolder(chosenSeed: number): string {
 
 function reportsWanted(flags: RunFlags, runFolder: string): ReportRequest[] {
   const wanted: ReportRequest[] = [];
-  if (flags.quiet !== true) wanted.push({ kind: 'terminal', summaryOnStdout: flags.json !== true });
+  if (flags.quiet === true) wanted.push({ kind: 'violations' });
+  else wanted.push({ kind: 'terminal', summaryOnStdout: flags.json !== true });
   if (flags.json === true) wanted.push({ kind: 'json' });
   if (flags.junit !== undefined) wanted.push({ kind: 'junit', file: flags.junit });
   if (flags.markdown !== undefined) wanted.push({ kind: 'markdown', file: flags.markdown });

@@ -18,7 +18,7 @@ export function shortened(text: string, length: number): string {
 }
 
 export function verdictsOverTrials(summary: Summary): Html {
-  const { intervals, width: each } = summary.overTrials;
+  const { intervals, width: each, trials } = summary.overTrials;
   if (intervals.length === 0) return nothing;
   const used = shownAs.filter((shown) => intervals.some((interval) => interval[shown] > 0));
   const bars = intervals.flatMap((interval, i) =>
@@ -38,7 +38,7 @@ export function verdictsOverTrials(summary: Summary): Html {
   return figure({
     id: 'over-trials',
     title: 'Verdicts over the trials',
-    description: `${plural(summary.trials, 'crash', 'crashes')} in the order they ended: ${inWords}.`,
+    description: `${plural(trials, 'crash', 'crashes')} in the order they ended: ${inWords}.`,
     caption:
       `Each bar stands for ${plural(each, 'crash', 'crashes')}, in the order they ended. ` +
       'A triangle above a bar marks what a thin slice would hide: red for a violation, violet for a control caught.',
@@ -52,7 +52,7 @@ export function verdictsOverTrials(summary: Summary): Html {
         tickFormat: (value: number) => grouped(value),
         ticks: width !== widths.narrow ? 8 : 4,
       },
-      y: { label: null, grid: true, ticks: 4, tickFormat: (value: number) => grouped(value) },
+      y: { label: null, grid: true, ticks: Math.min(4, each), tickFormat: (value: number) => grouped(value) },
       color: shownScale(used),
       marks: [
         Plot.rectY(bars, {
@@ -72,7 +72,7 @@ export function verdictsOverTrials(summary: Summary): Html {
       'Verdicts over the trials',
       [{ head: 'crashes up to' }, ...used.map((shown) => ({ head: shownNames[shown], number: true }))],
       intervals.map((interval, i) => [
-        grouped(Math.min(summary.trials, (i + 1) * each)),
+        grouped(Math.min(trials, (i + 1) * each)),
         ...used.map((shown) => grouped(interval[shown])),
       ]),
     ),

@@ -2,7 +2,8 @@
 import type { FindingEvent } from '../../harness/core/events.js';
 import type { Summary } from '../summary.js';
 import { grouped, lines, oneLine, plural } from '../text.js';
-import { crashText, explanationOf, mostTelling } from '../words.js';
+import { kindsOf, othersText, type Kind } from '../kinds.js';
+import { capital, crashText, explanationOf } from '../words.js';
 import { markup, nothing, type Html } from './markup.js';
 import { timeline } from './timeline.js';
 
@@ -10,22 +11,23 @@ import { timeline } from './timeline.js';
 const open = 5;
 
 export function findingsSection(summary: Summary): Html {
-  const findings = mostTelling(summary.unexpectedFindings);
+  const findings = summary.unexpectedFindings;
   if (findings.length === 0) return nothing;
-  const rest = findings.slice(open);
+  const kinds = kindsOf(findings);
+  const rest = kinds.slice(open);
   return markup`<section id="findings" aria-labelledby="h-findings">
     <h2 id="h-findings">Findings</h2>
     <p class="lead">
       ${plural(findings.length, 'violation')} kept as evidence, with the files as they were right after the
       crash. Each can be seen again by its command.
     </p>
-    ${findings.slice(0, open).map(findingCard)}
+    ${kinds.slice(0, open).map(kindCards)}
     ${
       rest.length === 0
         ? null
         : markup`<details>
-            <summary>${plural(rest.length, 'more finding')}</summary>
-            ${rest.map(findingCard)}
+            <summary>${plural(rest.length, 'more kind')} of finding</summary>
+            ${rest.map(kindCards)}
           </details>`
     }
     ${
@@ -36,17 +38,34 @@ export function findingsSection(summary: Summary): Html {
   </section>`;
 }
 
-export function findingCard(finding: FindingEvent): Html {
-  const evidence = finding.bundle ?? finding.folder;
+/** One of a kind, and the others behind a click. */
+export function kindCards(kind: Kind): Html {
+  const others = othersText(kind);
+  return markup`${findingCard(kind.shown)}${
+    others === null
+      ? null
+      : markup`<details class="others">
+          <summary>${capital(others)}</summary>
+          ${kind.others.map(findingCard)}
+        </details>`
+  }`;
+}
+
+function findingCard(finding: FindingEvent): Html {
   return markup`<article class="finding${finding.expected ? ' expected' : ''}" id="finding-${finding.number}">
     <h3>
       <span class="pill ${finding.expected ? 'caught' : 'violation'}">${finding.verdict}</span>
       ${finding.target} <span class="cell">no. ${finding.number}</span>
     </h3>
     <p class="what">${lines(explanationOf(finding))}</p>
-    <p class="where">${crashText(finding)}<br />Evidence: <code>${evidence}</code>${guestOf(finding)}</p>
+    <p class="where">${crashText(finding)}<br />Evidence: <code>${finding.folder}</code>${bundleOf(finding)}${guestOf(finding)}</p>
     ${timeline(finding)} ${replay(oneLine(finding.replay))}
   </article>`;
+}
+
+function bundleOf({ bundle }: FindingEvent): Html | null {
+  if (bundle === null) return null;
+  return markup`, the files as the crash left them in <code>after-crash</code>, all in one file: <code>${bundle}</code>`;
 }
 
 function guestOf({ guest }: FindingEvent): Html | null {

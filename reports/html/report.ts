@@ -1,10 +1,12 @@
 /** One offline HTML file: nothing is loaded, and nothing in it can run but the copy buttons. */
 import { createHash } from 'node:crypto';
+import { shellWords } from '../../harness/core/shell-word.js';
 import { faultFacts } from '../fault-facts.js';
 import { Histogram } from '../histogram.js';
 import type { Summary } from '../summary.js';
 import { clip, duration, grouped, oneLine, percent, plural } from '../text.js';
 import {
+  capital,
   caveats,
   controlSentence,
   headline,
@@ -109,15 +111,16 @@ function banner(summary: Summary): Html {
   const look = looks[verdictOf(summary)];
   const text = headline(summary);
   const colon = text.indexOf(': ');
-  const detail = text.slice(colon + 2);
+  // A name stays as it is written.
+  const detail = verdictOf(summary) === 'violation' ? text.slice(colon + 2) : capital(text.slice(colon + 2));
   const controls = verdictOf(summary) === 'held' ? null : controlSentence(summary.controls);
   const first = summary.ended?.caveats[0];
   return markup`<div class="banner ${look}">
     ${icons[look]}
     <div>
       <h1>${text.slice(0, colon)}</h1>
-      <p>${detail.charAt(0).toUpperCase() + detail.slice(1)}.</p>
-      ${controls === null ? null : markup`<p>${controls.charAt(0).toUpperCase() + controls.slice(1)}.</p>`}
+      <p>${detail}.</p>
+      ${controls === null ? null : markup`<p>${capital(controls)}.</p>`}
       ${first === undefined ? null : markup`<p class="note">${clip(first, 400)}</p>`}
     </div>
   </div>`;
@@ -146,11 +149,11 @@ function figures(summary: Summary): Html {
   );
   const recovery = new Histogram();
   for (const row of subjects) recovery.merge(row.recovery);
-  const shown: Figure[] = [
+  const judged: Figure[] = [
     {
       name: 'Crashes judged',
       value: grouped(summary.crashes),
-      note: `of ${plural(subjects.length, 'target')} that should hold`,
+      note: `of ${plural(new Set(subjects.map(({ target }) => target.id)).size, 'target')} that should hold`,
     },
     {
       name: 'Violations',
@@ -158,6 +161,9 @@ function figures(summary: Summary): Html {
       note: `${grouped(summary.counts['not-measured'])} crashes not measured`,
       alarm: summary.violations > 0,
     },
+  ];
+  const shown: Figure[] = [
+    ...(subjects.length === 0 && controls.length > 0 ? [] : judged),
     ...(controls.length === 0
       ? []
       : [
@@ -291,7 +297,7 @@ function limitsSection(summary: Summary): Html {
 function environmentSection({ run, ended }: Summary): Html {
   if (run === null) return nothing;
   const facts: [string, string][] = [
-    ['command', `plugpull ${run.argv.join(' ')}`],
+    ['command', shellWords(['plugpull', ...run.argv])],
     ['seed', String(run.seed)],
     ['shard', `${run.shard.index} of ${run.shard.of}`],
     ['began', when(run.at)],

@@ -5,7 +5,6 @@ import { clip, duration, grouped, plural } from '../text.js';
 import {
   coverageText,
   meaning,
-  mostTelling,
   placeText,
   statesText,
   statusOf,
@@ -13,8 +12,9 @@ import {
   type Status,
 } from '../words.js';
 import { targetsCompared } from './charts.js';
-import { findingCard } from './findings.js';
-import { markup, nothing, type Html } from './markup.js';
+import { kindsOf } from '../kinds.js';
+import { kindCards } from './findings.js';
+import { Html, markup, nothing } from './markup.js';
 import { table } from './table.js';
 
 /** Findings of controls that are shown whole. */
@@ -117,7 +117,7 @@ function matrices(summary: Summary): Html[] {
 export function controlsSection(summary: Summary): Html {
   const { controls } = summary;
   if (controls.length === 0) return nothing;
-  const caught = mostTelling(summary.expectedFindings).slice(0, mostCards);
+  const caught = kindsOf(summary.expectedFindings).slice(0, mostCards);
   const first = (names: string[]): string => {
     const finding = summary.expectedFindings.find(({ target }) => names.includes(target));
     return finding === undefined ? '–' : clip(finding.explanation, 300);
@@ -149,9 +149,9 @@ export function controlsSection(summary: Summary): Html {
     ${
       caught.length === 0
         ? null
-        : markup`<details>
+        : markup`<details${new Html(summary.subjects.length === 0 ? ' open' : '')}>
           <summary>How ${caught.length === 1 ? 'it was' : 'they were'} caught</summary>
-          ${caught.map(findingCard)}
+          ${caught.map(kindCards)}
         </details>`
     }
   </section>`;

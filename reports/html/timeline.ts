@@ -34,10 +34,11 @@ export function timeline(finding: FindingEvent): Html {
   const changed = ({ kind }: TimelineEntry): boolean => kind === 'write' || kind === 'metadata';
   const laneOf = (entry: TimelineEntry): string => {
     if (entry.file !== undefined) return files.includes(entry.file) ? entry.file : otherFiles;
-    return changed(entry) ? fileSystem : commits;
+    // What crosses all lanes needs none of its own.
+    return changed(entry) || entry.kind !== 'ack' ? fileSystem : commits;
   };
   const used = new Set(entries.map(laneOf));
-  const lanes = [commits, ...files, ...[otherFiles, fileSystem].filter((lane) => used.has(lane))];
+  const lanes = [commits, ...files, otherFiles, fileSystem].filter((lane) => used.has(lane));
   const of = (kind: TimelineEntry['kind']): (TimelineEntry & { i: number; lane: string })[] =>
     entries.flatMap((entry, i) => (entry.kind === kind ? [{ ...entry, i, lane: laneOf(entry) }] : []));
   // A flush of the whole device crosses all lanes.

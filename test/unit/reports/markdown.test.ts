@@ -21,7 +21,9 @@ describe('markdown', () => {
     expect(text).to.match(/^## ❌ Violation: 2 targets broke the contract/);
     expect(text).to.contain('| ❌ | `journal/kv` | kill on folder |');
     expect(text).to.contain('| ✅ | `copy/bank` | cut on disk (xfs) |');
-    expect(text).to.match(/1\. \*\*torn\*\* – .*\n {3}journal\/kv, kill on folder .*\n {3}`plugpull replay /);
+    expect(text).to.match(
+      /- \*\*torn\*\* \(finding 1\) – .*\n {2}journal\/kv, kill on folder .*\n {2}the same: findings .*\n {2}`plugpull replay /,
+    );
     expect(text).to.contain('- **cut on disk**: /dev/fuse is missing – modprobe fuse');
     expect(markdownReport(summarized(campaignEvents(heldShape)))).to.match(/^## ✅ Held/);
   });
@@ -50,9 +52,11 @@ describe('github', () => {
       .trimEnd()
       .split('\n');
     expect(lines[0]).to.match(
-      /^::error title=torn%3A journal\/kv::torn: crashed .*%0Ajournal\/kv, kill .*%0ASee it again: plugpull/,
+      /^::error title=torn%3A journal\/kv::torn: crashed .*%0Ajournal\/kv, kill .*%0Athe same: .*%0ASee it again: plugpull/,
     );
-    expect(lines.filter((line) => line.startsWith('::error'))).to.have.length(8);
+    // One for each kind of finding, and the verdict.
+    expect(lines.filter((line) => line.startsWith('::error'))).to.have.length(4);
+    expect(lines[0]).to.contain('%0Athe same: findings ');
     expect(lines.filter((line) => line.startsWith('::warning'))).to.have.length(3);
     expect(lines.at(-1)).to.match(/^::error title=plugpull::Violation: /);
     const held = annotations(summarized(campaignEvents(heldShape)))
@@ -63,7 +67,9 @@ describe('github', () => {
   });
 
   it('stays within ten errors, and an uncaught control is one', () => {
-    const many = summarized(campaignEvents({ ...violatedShape, violated: { 'journal/kv': 60 } }));
+    const workloads = Array.from({ length: 12 }, (_, i) => `w${i}`);
+    const violated = Object.fromEntries(workloads.map((workload) => [`journal/${workload}`, 60]));
+    const many = summarized(campaignEvents({ ...violatedShape, workloads, violated }));
     expect(annotations(many).match(/^::error/gm)).to.have.length(10);
     const missed = summarized(
       campaignEvents({ ...heldShape, missedControls: ['copy+bug:copy.dir-not-synced'] }),

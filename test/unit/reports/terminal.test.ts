@@ -29,14 +29,36 @@ describe('terminal', () => {
     expect(text).to.not.contain('Findings');
   });
 
-  it('gives each finding three lines: what broke, where, and how to see it again', async () => {
+  it('tells of each finding what broke, where, and how to see it again', async () => {
     const text = await summaryOf(campaignEvents(violatedShape));
     expect(text).to.match(
-      /\n {2}1\. torn: .+\n {5}journal\/kv, kill on folder · .*seed \d+\n {5}plugpull replay \S+\/findings\/0001\n/,
+      /\n {2}1\. torn: .+\n(?: {5}\S.+\n)*? {5}journal\/kv, kill on folder · (?: {5}\S.+\n|.*\n)*? {5}plugpull replay \S+\/findings\/0001\n/,
     );
     expect(text).to.contain('Targets: cut on disk (xfs)');
     expect(text).to.match(/copy\/bank .* all [\d,]+\n +held in every crash state of the model/);
     expect(text).to.match(/Violation: 2 targets broke the contract in \d+ of [\d,]+ crashes/);
+  });
+
+  it('shows how it was caught where nothing but controls was tried', async () => {
+    const only = new Set(['run-started', 'target-started', 'trial', 'finding', 'target-ended', 'run-ended']);
+    const hold = new Set<string>();
+    const events = [...campaignEvents(heldShape)].filter((event) => {
+      if (event.type === 'target-started' && event.target.expect === 'hold') hold.add(event.target.id);
+      const id =
+        event.type === 'target-started' ? event.target.id : 'target' in event ? event.target : undefined;
+      return only.has(event.type) && (id === undefined || !hold.has(id));
+    });
+    const text = await summaryOf(events);
+    expect(text).to.match(/How it was caught\n {2}\d+\. (?:torn|lost|broken)/);
+    expect(text).to.match(/\nCaught: all 4 controls caught/);
+  });
+
+  it('writes one line for each violation where it must be quiet', async () => {
+    const io = await rendered(campaignEvents(violatedShape), [{ kind: 'violations' }]);
+    expect(io.stdout.text).to.equal('');
+    const lines = io.stderr.text.trimEnd().split('\n');
+    expect(lines[0]).to.match(/^plugpull replay \S+\/findings\/0001 {2}# torn: journal\/kv, kill on folder$/);
+    for (const line of lines) expect(line).to.match(/^plugpull replay /);
   });
 
   it('shouts when a planted bug was not caught', async () => {

@@ -1,0 +1,50 @@
+/** Findings of one kind: the same target, broken in the same way for the same reason, wherever and how often. */
+import type { FindingEvent } from '../harness/core/events.js';
+import { explanationOf, listed } from './words.js';
+
+export interface Kind {
+  /** That of which least was lost. */
+  shown: FindingEvent;
+  others: FindingEvent[];
+}
+
+const mostNumbers = 8;
+
+/** In the order in which the kinds were first seen. */
+export function kindsOf(findings: readonly FindingEvent[]): Kind[] {
+  const groups = new Map<string, FindingEvent[]>();
+  for (const finding of findings) {
+    const { target, fault, rig, verdict } = finding;
+    const key = [target, fault, rig, verdict, reasonOf(finding)].join('\u0000');
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()].map((group) => {
+    const shown = group.reduce((least, one) => (size(one) < size(least) ? one : least));
+    return { shown, others: group.filter((one) => one !== shown) };
+  });
+}
+
+/** `the same on xfs and btrfs: findings 2, 3, 4`; null where it is the only one. */
+export function othersText({ shown, others }: Kind): string | null {
+  if (others.length === 0) return null;
+  const elsewhere = [...new Set(others.flatMap(({ fs }) => fs ?? []))].filter((fs) => fs !== shown.fs);
+  const numbers = others.slice(0, mostNumbers).map(({ number }) => String(number));
+  const left = others.length - numbers.length;
+  const list = left > 0 ? `${numbers.join(', ')} and ${left} more` : listed(numbers);
+  const where = elsewhere.length === 0 ? '' : ` on ${listed(elsewhere)}`;
+  return `the same${where}: finding${others.length === 1 ? '' : 's'} ${list}`;
+}
+
+/** What the checker said, without the numbers that differ from crash to crash. */
+function reasonOf(finding: FindingEvent): string {
+  const clauses = explanationOf(finding).split('; ');
+  const where = finding.fault === 'kill' && clauses.length > 1 ? 1 : 0;
+  return (clauses[where] ?? '').replaceAll(/\d+/g, '#');
+}
+
+/** How much there is to understand: what was lost or torn, then words. */
+function size({ timeline = [], explanation }: FindingEvent): number {
+  if (timeline.length === 0) return 0;
+  const gone = timeline.filter(({ fate }) => fate === 'lost' || fate === 'torn').length;
+  return gone * 1_000_000 + Math.min(999_999, explanation.length);
+}
