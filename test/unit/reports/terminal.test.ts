@@ -35,7 +35,7 @@ describe('terminal', () => {
       /\n {2}1\. torn: .+\n(?: {5}\S.+\n)*? {5}journal\/kv, kill on folder · (?: {5}\S.+\n|.*\n)*? {5}plugpull replay \S+\/findings\/0001\n/,
     );
     expect(text).to.contain('Targets: cut on disk (xfs)');
-    expect(text).to.match(/copy\/bank .* all [\d,]+\n +held in every crash state of the model/);
+    expect(text).to.match(/copy\/bank .* all [\d,]+\n +held with every subset of whole writes lost/);
     expect(text).to.match(/Violation: 2 targets broke the contract in \d+ of [\d,]+ crashes/);
   });
 
