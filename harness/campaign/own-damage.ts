@@ -1,5 +1,4 @@
 /** Crash states that are the file system's own breakage: told and counted apart from those of the target that lived on it. */
-import { readFileSync } from 'node:fs';
 import { addCounts, noCounts, violationsIn, type Counts } from '../core/counts.js';
 import type { FaultName } from '../core/events.js';
 import { choicesText } from '../disk/enumerate.js';
@@ -54,12 +53,10 @@ export class OwnDamage {
   /** Shows the state once more and listens to what the kernel says of it. */
   private async reported({ epoch, choices, acked }: Violation, source: StateSource): Promise<string | null> {
     const heard = this.listen();
-    const devices: string[] = [];
-    await source.check({ epoch: epoch.number, choices: choicesText(choices) }, acked.last, 1, {
-      before: (dir) => void devices.push(...deviceOf(dir)),
-    });
+    const device = source.device ?? null;
+    await source.check({ epoch: epoch.number, choices: choicesText(choices) }, acked.last);
     const log = heard();
-    return devices.map((device) => corruptionIn(log, device)).find((line) => line !== null) ?? null;
+    return device === null ? null : corruptionIn(log, device);
   }
 
   /** Takes what was told here out of a target's counts: there these states measured nothing. */
@@ -76,21 +73,4 @@ export class OwnDamage {
     settled['not-measured'] += states;
     return settled;
   }
-}
-
-/** Name of the block device that a folder's file system lies on (`loop3`); none, if on none. */
-function deviceOf(folder: string): string[] {
-  let best = { mount: '', device: '' };
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    const [before = '', after = ''] = line.split(' - ');
-    const mount = before.split(' ')[4] ?? '';
-    if (
-      mount !== '' &&
-      folder.startsWith(mount === '/' ? mount : `${mount}/`) &&
-      mount.length > best.mount.length
-    ) {
-      best = { mount, device: after.split(' ')[1] ?? '' };
-    }
-  }
-  return /^\/dev\/(\w+)$/.exec(best.device)?.slice(1) ?? [];
 }

@@ -36,8 +36,8 @@ export async function whileMounted<T>(
 }
 
 /** Why a state was not mounted. Rethrows what is no refusal: our own process has failed. */
-export function refusal(error: unknown): string {
-  if (error instanceof Hung) return `mounting did not end in ${mountMillis / 1000} s`;
+export function refusal(error: unknown, millis = mountMillis): string {
+  if (error instanceof Hung) return `mounting did not end in ${millis / 1000} s`;
   if (error instanceof PlugpullError) throw error;
   return (error as Error).message;
 }

@@ -33,6 +33,8 @@ export interface PresenterOptions {
   /** For audits: a hole in what is seen, at every n-th block that is read or request to write. */
   forgetReads?: number;
   forgetWrites?: number;
+  /** How long mounting and unmounting may take. */
+  patienceMillis?: number;
   /** Files that two recoveries may leave different. */
   ignore?: ((file: string) => boolean) | null;
 }
@@ -100,6 +102,10 @@ export class Presenter implements StateSource {
     await this.begin();
   }
 
+  private get patience(): number {
+    return this.options.patienceMillis ?? mountMillis;
+  }
+
   get device(): string | null {
     return deviceOfExplorer(this.explorer.pid);
   }
@@ -149,7 +155,7 @@ export class Presenter implements StateSource {
   ): Promise<SubjectCheck[]> {
     if (before === undefined && !(sameBytes && times > 1) && this.checker.hand !== undefined)
       return this.checkAtOnce({ epoch, choices }, times, await this.checker.hand());
-    const mounted = await this.unlessHung(this.explorer.ask(`try ${epoch} ${choices}`, mountMillis));
+    const mounted = await this.unlessHung(this.explorer.ask(`try ${epoch} ${choices}`, this.patience));
     if (typeof mounted !== 'string') return [mounted];
     const checks: SubjectCheck[] = [];
     try {
@@ -206,7 +212,7 @@ export class Presenter implements StateSource {
       // What hangs in the kernel, be it a check that was stopped or the unmounting itself, is left to itself.
       if (!(error instanceof Hung) && !checks.some(({ end }) => end.stopped === 'time')) throw error;
       await this.replace();
-      return error instanceof Hung ? `unmounting did not end in ${mountMillis / 1000} s` : null;
+      return error instanceof Hung ? `unmounting did not end in ${this.patience / 1000} s` : null;
     }
     this.note(told.split(' '));
     return null;
@@ -224,7 +230,7 @@ export class Presenter implements StateSource {
     } catch (error) {
       if (!(error instanceof Hung)) throw error;
       await this.replace();
-      return unrecovered(`${unmountable}: ${refusal(error)}`, 'time');
+      return unrecovered(`${unmountable}: ${refusal(error, this.patience)}`, 'time');
     }
   }
 
@@ -245,7 +251,7 @@ export class Presenter implements StateSource {
     }
     const started = performance.now();
     this.waiting = true;
-    const most = times * checkMillis + 2 * mountMillis;
+    const most = times * checkMillis + 2 * this.patience;
     const told = await this.unlessHung(
       this.explorer
         .ask(`check ${checkMillis} ${times} ${epoch} ${choices}`, most)
@@ -270,7 +276,7 @@ export class Presenter implements StateSource {
   }
 
   private async giveUp(): Promise<string> {
-    const end = async (): Promise<string> => this.explorer.ask('end', mountMillis);
+    const end = async (): Promise<string> => this.explorer.ask('end', this.patience);
     return end().catch(async (error: unknown) => {
       if (error instanceof PlugpullError) throw error;
       // A checker that crashed or was stopped may still hold a file.
