@@ -2,10 +2,8 @@
 import { connect } from 'node:net';
 import type { HostAddress } from './address.js';
 
-const knockMillis = 1000;
-
-/** True if something there greets as an ssh server does; false after a second at most. */
-export async function answers({ host, port }: HostAddress): Promise<boolean> {
+/** True if something there greets as an ssh server does, within `patienceMillis`. */
+export async function answers({ host, port }: HostAddress, patienceMillis: number): Promise<boolean> {
   return await new Promise((resolve) => {
     const socket = connect({ host, port });
     const end = (yes: boolean): void => {
@@ -13,7 +11,7 @@ export async function answers({ host, port }: HostAddress): Promise<boolean> {
       socket.destroy();
       resolve(yes);
     };
-    const timer = setTimeout(() => end(false), knockMillis);
+    const timer = setTimeout(() => end(false), patienceMillis);
     let said = '';
     socket.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString('latin1')).slice(0, 4096);

@@ -14,8 +14,9 @@ import { PowerSwitch } from './switch.js';
 const connectMillis = 60_000;
 const againMillis = 500;
 const knockAgainMillis = 100;
-/** A knock may get lost, and nobody is to be given power who has it. */
-const knocks = 3;
+const leastPatience = 1000;
+/** A knock may get lost or be answered slowly, and nobody is to be given power who has it. */
+const patiences = [leastPatience, 2000, 4000];
 /** A slow board needs its time to start node. */
 const agentMillis = 90_000;
 
@@ -93,20 +94,24 @@ export class Machine {
   }
 
   private async answers(): Promise<boolean> {
-    for (let number = 1; ; number++) {
-      if (await answers(this.options.address)) return true;
-      if (number === knocks) return false;
+    for (const patience of patiences) {
+      if (await answers(this.options.address, patience)) return true;
       await sleep(knockAgainMillis);
     }
+    return false;
   }
 
   /** Waits for the login and the folder of a machine that may be booting. */
   private async upAgain(): Promise<Session> {
     const { address, bootMillis } = this.options;
-    const deadline = performance.now() + bootMillis;
+    const since = performance.now();
+    const deadline = since + bootMillis;
+    // Each knock is work for a machine that is slow already: hasty ones without end would keep it from ever answering.
+    const patience = (): number => Math.max(leastPatience, (performance.now() - since) / 5);
     for (;;) {
       try {
-        while (!(await answers(address)) && performance.now() < deadline) await sleep(knockAgainMillis);
+        while (!(await answers(address, patience())) && performance.now() < deadline)
+          await sleep(knockAgainMillis);
         const left = deadline - performance.now();
         const connection = await this.connect(Math.max(1000, Math.min(connectMillis, left)));
         return await this.begin(connection, deadline);

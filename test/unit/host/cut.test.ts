@@ -31,6 +31,8 @@ describe('work up to a power cut', () => {
       wasCut = true;
       return off(fake)();
     });
+    // As its set-up would tell.
+    fake.mark('ack 0');
     await sleep(100);
     expect(wasCut).to.equal(false);
     fake.mark('begin');

@@ -24,16 +24,29 @@ describe('whether an ssh server answers', () => {
     it(`${expected ? 'yes' : 'no'}, if it ${name}`, async () => {
       const { server, port } = await listening(greet);
       try {
-        expect(await answers({ user: 'root', host: '127.0.0.1', port })).to.equal(expected);
+        expect(await answers({ user: 'root', host: '127.0.0.1', port }, 1000)).to.equal(expected);
       } finally {
         server.close();
       }
     });
   }
 
+  it('depends on the patience, if it greets slowly', async () => {
+    const { server, port } = await listening((socket) => {
+      setTimeout(() => socket.write('SSH-2.0-slow\r\n'), 500);
+    });
+    try {
+      const address = { user: 'root', host: '127.0.0.1', port };
+      expect(await answers(address, 50)).to.equal(false);
+      expect(await answers(address, 20_000)).to.equal(true);
+    } finally {
+      server.close();
+    }
+  });
+
   it('no, if nobody listens', async () => {
     const { server, port } = await listening(() => undefined);
     await new Promise((resolve) => server.close(resolve));
-    expect(await answers({ user: 'root', host: '127.0.0.1', port })).to.equal(false);
+    expect(await answers({ user: 'root', host: '127.0.0.1', port }, 1000)).to.equal(false);
   });
 });
