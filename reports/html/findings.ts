@@ -63,9 +63,11 @@ function findingCard(finding: FindingEvent): Html {
   </article>`;
 }
 
-function bundleOf({ bundle }: FindingEvent): Html | null {
-  if (bundle === null) return null;
-  return markup`, the files as the crash left them in <code>after-crash</code>, all in one file: <code>${bundle}</code>`;
+/** The model has no files that a crash leaves, but a way to make their state again. */
+function bundleOf({ bundle, rig }: FindingEvent): Html {
+  return markup`${rig === 'model' ? null : markup`, the files as the crash left them in its <code>after-crash</code>`}${
+    bundle === null ? null : markup`; all in one file: <code>${bundle}</code>`
+  }`;
 }
 
 function guestOf({ guest }: FindingEvent): Html | null {

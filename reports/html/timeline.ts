@@ -20,6 +20,8 @@ const order = Object.keys(fates) as Fate[];
 const mostSigns = 48;
 /** Lanes that are no files. */
 const commits = 'commits';
+/** The target's own, whose name is empty. */
+const topFolder = 'the folder';
 const otherFiles = 'other files';
 const fileSystem = 'file system';
 const mostFiles = 10;
@@ -32,14 +34,16 @@ export function timeline(finding: FindingEvent): Html {
   const named = [...new Set(entries.flatMap(({ file }) => file ?? []))];
   const files = named.slice(0, mostFiles);
   const changed = ({ kind }: TimelineEntry): boolean => kind === 'write' || kind === 'metadata';
-  const laneOf = (entry: TimelineEntry): string => {
+  // What crosses all lanes has none.
+  const laneOf = (entry: TimelineEntry): string | null => {
     if (entry.file !== undefined) return files.includes(entry.file) ? entry.file : otherFiles;
-    // What crosses all lanes needs none of its own.
-    return changed(entry) || entry.kind !== 'ack' ? fileSystem : commits;
+    if (changed(entry)) return fileSystem;
+    return entry.kind === 'ack' ? commits : null;
   };
   const used = new Set(entries.map(laneOf));
-  const lanes = [commits, ...files, otherFiles, fileSystem].filter((lane) => used.has(lane));
-  const of = (kind: TimelineEntry['kind']): (TimelineEntry & { i: number; lane: string })[] =>
+  const filled = [commits, ...files, otherFiles, fileSystem].filter((lane) => used.has(lane));
+  const lanes = filled.length === 0 ? [commits] : filled;
+  const of = (kind: TimelineEntry['kind']): (TimelineEntry & { i: number; lane: string | null })[] =>
     entries.flatMap((entry, i) => (entry.kind === kind ? [{ ...entry, i, lane: laneOf(entry) }] : []));
   // A flush of the whole device crosses all lanes.
   const flushes = of('flush').filter(({ file }) => file !== undefined);
@@ -63,7 +67,7 @@ export function timeline(finding: FindingEvent): Html {
   return figure({
     id: `timeline-${finding.number}`,
     title: 'What was on the medium when the power failed',
-    description: `${grouped(entries.length)} operations on ${lanes.slice(1).join(', ')}, then the cut: ${summary}.`,
+    description: `${grouped(entries.length)} operations on ${lanes.filter((lane) => lane !== commits).join(', ')}, then the cut: ${summary}.`,
     legend: legend([
       ...order.flatMap((fate): [string, string][] =>
         count(fate) > 0 ? [[fates[fate].colour, fates[fate].name]] : [],
@@ -85,7 +89,7 @@ export function timeline(finding: FindingEvent): Html {
           domain: lanes,
           label: null,
           tickSize: 0,
-          tickFormat: (lane: string) => shortened(lane, wide ? 17 : 13),
+          tickFormat: (lane: string) => shortened(lane === '' ? topFolder : lane, wide ? 17 : 13),
           padding: 0.3,
         },
         color: { domain: order, range: order.map((fate) => fates[fate].colour) },
