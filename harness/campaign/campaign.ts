@@ -13,7 +13,8 @@ import {
 } from '../core/events.js';
 import { makeFolder } from '../core/make-folder.js';
 import type { CampaignVerdict } from '../core/verdict.js';
-import { findingSchema, replayLine, saveFinding } from '../store/findings.js';
+import { bundleFinding } from '../store/finding-bundle.js';
+import { bundleName, findingSchema, replayLine, saveFinding, type RunRecord } from '../store/findings.js';
 import { memoryScratch, removeAtOnce } from '../rigs/scratch.js';
 import { readEvents } from '../store/event-log.js';
 import { eventsFile, RunDir } from '../store/run-dir.js';
@@ -67,12 +68,16 @@ export class Campaign {
   private readonly kept = new Map<string, number>();
   private readonly tally = new Tally();
   private readonly done = new Set<number>();
+  /** How to make the same campaign again. */
+  private readonly record: RunRecord;
 
   constructor(
     private readonly options: CampaignOptions,
     private readonly engines: Engine[],
     private readonly reporters: Reporter[],
-  ) {}
+  ) {
+    this.record = { argv: options.argv, seed: options.seed, cwd: process.cwd() };
+  }
 
   /** No new trial begins; those under way end. */
   interrupt(): void {
@@ -267,15 +272,18 @@ export class Campaign {
     const { folder } = saveFinding(
       runFolder,
       number,
-      { schema: findingSchema, version, ...rest, target },
+      { schema: findingSchema, version, ...rest, target, run: this.record },
       { afterCrash, logs },
     );
     let bundleInRun: string | null = null;
     if (bundle !== undefined && existsSync(bundle)) {
-      bundleInRun = path.join(folder, 'bundle.plugpull');
+      bundleInRun = path.join(folder, bundleName);
       // It may lie on another file system, where it cannot be renamed from.
       copyFileSync(bundle, path.join(runFolder, bundleInRun));
       rmSync(bundle);
+    } else if (bundle === undefined) {
+      const file = path.join(folder, bundleName);
+      if (bundleFinding(path.join(runFolder, folder), path.join(runFolder, file))) bundleInRun = file;
     }
     const event: FindingEvent = {
       ...rest,
@@ -299,6 +307,7 @@ export class Campaign {
       if (event.type === 'run-ended') continue;
       // It may be reached now.
       if (event.type === 'skipped' && event.missed === 'unreached') continue;
+      if (event.type === 'run-started') this.record.argv = event.argv;
       this.tally.add(event);
       for (const reporter of this.reporters) reporter.on(event);
       if (event.type === 'trial') this.done.add(event.index);

@@ -4,5 +4,23 @@ import { shellWords } from '../core/shell-word.js';
 
 /** The command that is running, and more flags. */
 export function sameCommandWith(flags: readonly string[]): string {
-  return shellWords([programName(), ...process.argv.slice(2), ...flags]);
+  const argv = process.argv.slice(2);
+  const out = argv.indexOf('--out');
+  // A run directory holds one run.
+  const kept = out < 0 ? argv : argv.toSpliced(out, 2);
+  return shellWords([programName(), ...kept, ...flags]);
+}
+
+const withValue = ['--out', '--seed', '--junit', '--html', '--markdown'];
+const alone = ['--json', '--quiet', '--github'];
+
+/** The command that makes the same campaign again, into a run directory of its own. */
+export function recordAnew(argv: readonly string[], seed: number): string {
+  const kept: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? '';
+    if (withValue.includes(word)) i++;
+    else if (!alone.includes(word) && !withValue.some((flag) => word.startsWith(`${flag}=`))) kept.push(word);
+  }
+  return shellWords([programName(), ...kept, '--seed', String(seed)]);
 }

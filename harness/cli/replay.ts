@@ -18,7 +18,14 @@ import { FolderRig } from '../rigs/folder.js';
 import { ReflinkImageRig } from '../rigs/reflink.js';
 import { reflinkAvailable } from '../rigs/reflink-probe.js';
 import type { Rig } from '../rigs/rig.js';
-import { loadFinding, type FindingRecord, type StoredFinding } from '../store/findings.js';
+import { unpackFinding } from '../store/finding-bundle.js';
+import {
+  bundleName,
+  recordFile,
+  loadFinding,
+  type RunRecord,
+  type StoredFinding,
+} from '../store/findings.js';
 import { ignoredBy } from '../subjects/ignored.js';
 import { createSubject } from '../subjects/create.js';
 import { Zygote } from '../subjects/zygote.js';
@@ -26,7 +33,9 @@ import { recheck, runTrial, type TrialOptions } from '../trial/trial.js';
 import { prefersUml } from '../uml/choose.js';
 import { replayInUml } from '../uml/replay.js';
 import { positiveInteger } from './options.js';
+import { recordAnew } from './command-line.js';
 import { replayDisk } from './replay-disk.js';
+import { tell, type Told } from './replay-tell.js';
 import { againInPrivateMounts, canEnterPrivateMounts } from './private-mounts.js';
 
 interface ReplayFlags {
@@ -41,7 +50,7 @@ export function replayCommand(): Command {
     .description(
       'show a finding again: check the files that its crash left, or crash at the same place once more',
     )
-    .argument('<finding>', 'folder of a finding, as its report names it')
+    .argument('<finding>', 'folder of a finding, as its report names it, or its bundle')
     .option('--crash', 'run the workload and crash it again, instead of checking the stored files')
     .option('--attempts <n>', 'how often a crash at a random moment is tried again', positiveInteger, 50)
     .option('--uml', 'mount a disk inside user-mode Linux (default: where it cannot be mounted otherwise)')
@@ -52,37 +61,72 @@ export function replayCommand(): Command {
     });
 }
 
-async function replay(folder: string, flags: ReplayFlags): Promise<number> {
-  const state = flags.crash === true ? null : modelStateOf(folder);
+async function replay(named: string, flags: ReplayFlags): Promise<number> {
+  const place = path.resolve(named);
+  const unpacked = mkdtempSync(path.join(os.tmpdir(), 'plugpull-finding-'));
+  try {
+    const inOneFile = statSync(place, { throwIfNoEntry: false })?.isFile() === true;
+    const folder = inOneFile && unpackFinding(place, unpacked) ? unpacked : place;
+    const shown = await shownAgain(folder, flags);
+    if (typeof shown === 'number') return shown;
+    const { told, judgement } = shown;
+    tell({ ...told, files: inOneFile ? null : told.files }, judgement, flags.json === true);
+    return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
+  } finally {
+    rmSync(unpacked, { recursive: true, force: true });
+  }
+}
+
+interface Shown {
+  told: Told;
+  judgement: Judgement;
+}
+
+/**
+ * @param place the folder of a finding, or a bundle of a crash state
+ * @returns the exit status where another process has done it all
+ */
+async function shownAgain(place: string, flags: ReplayFlags): Promise<Shown | number> {
+  const { run, files } = foundBy(place);
+  const rest = { run, files, attempts: 1 };
+  const state = flags.crash === true ? null : modelStateOf(place);
   if (state !== null) {
     const zygote = new Zygote();
     try {
       const judgement = await replayModelState(state, zygote);
-      tell(state, judgement, 1, flags);
-      return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
+      const checked = 'the run was recorded again over the storage model, and its crash state shown';
+      return { told: { ...state, ...rest, checked }, judgement };
     } finally {
       await zygote.close();
     }
   }
-  const disk = diskBundleOf(folder, flags);
+  const disk = diskBundleOf(place, flags);
   if (disk !== null) {
     const { file, bundle } = disk;
     const { kernel } = bundle.manifest;
+    const checked = 'the disk as the power cut left it; the program was not run again';
+    const told = { ...bundle.manifest, ...rest, checked };
     if (kernel !== undefined && flags.uml === undefined && whyNoQemu() === null) {
       const progress = (text: string): void => void process.stderr.write(`plugpull: ${text}\n`);
-      const judgement = await replayInGuest(bundle, kernel, progress);
-      tell(bundle.manifest, judgement, 1, flags);
-      return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
+      return { told, judgement: await replayInGuest(bundle, kernel, progress) };
     }
     if (flags.uml !== true && canEnterPrivateMounts()) return againInPrivateMounts();
-    const judgement = await (prefersUml(flags.uml) ? replayInUml(file) : replayDisk(bundle));
-    tell(bundle.manifest, judgement, 1, flags);
-    return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
+    goWhere(run);
+    return { told, judgement: await (prefersUml(flags.uml) ? replayInUml(file) : replayDisk(bundle)) };
   }
-  const stored = loadFinding(folder);
+  const stored = loadFinding(place);
   const { record } = stored;
+  if (flags.crash === true && record.plan.mode === 'state') {
+    throw new UsageError(
+      'a power cut of a recorded run is not made again by itself; the whole run can be recorded anew',
+      run === null ? 'run the campaign again' : recordAnew(run.argv, run.seed),
+    );
+  }
   const reflink = record.target.kind === 'backend' && record.target.needsReflink;
-  if (reflink && !reflinkAvailable(os.tmpdir()) && canEnterPrivateMounts()) return againInPrivateMounts();
+  if (reflink && !reflinkAvailable(os.tmpdir()) && canEnterPrivateMounts()) {
+    return againInPrivateMounts();
+  }
+  goWhere(run);
 
   const base = mkdtempSync(path.join(os.tmpdir(), 'plugpull-replay-'));
   const rig: Rig = reflink && !reflinkAvailable(base) ? new ReflinkImageRig(base) : new FolderRig(base);
@@ -90,13 +134,29 @@ async function replay(folder: string, flags: ReplayFlags): Promise<number> {
   try {
     await rig.prepare();
     const { judgement, attempts } = await again(stored, rig, zygote, flags);
-    tell(record, judgement, attempts, flags);
-    return exitCodeOf(isViolation(judgement.verdict) ? 'violation' : judgement.verdict);
+    const checked =
+      flags.crash === true
+        ? 'the program was run and crashed again at the same place'
+        : 'the files as the crash left them; the program was not run again';
+    return { told: { ...record, ...rest, checked, attempts }, judgement };
   } finally {
     await zygote.close();
     await rig.close();
     rmSync(base, { recursive: true, force: true });
   }
+}
+
+/** What the folder of a finding knows of its run; a bundle alone knows nothing of that. */
+function foundBy(place: string): Pick<Told, 'run' | 'files'> {
+  if (!existsSync(path.join(place, recordFile))) return { run: null, files: null };
+  const { record, afterCrash } = loadFinding(place);
+  return { run: record.run ?? null, files: afterCrash };
+}
+
+/** The commands of a program may name files from where the campaign ran. */
+function goWhere(run: RunRecord | null): void {
+  if (run !== null && statSync(run.cwd, { throwIfNoEntry: false })?.isDirectory() === true)
+    process.chdir(run.cwd);
 }
 
 /**
@@ -109,7 +169,7 @@ function diskBundleOf(
 ): { file: string; bundle: NonNullable<ReturnType<typeof readDiskBundle>> } | null {
   if (flags.crash === true) return null;
   const inFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
-  const file = inFolder ? path.join(name, 'bundle.plugpull') : name;
+  const file = inFolder ? path.join(name, bundleName) : name;
   if (!existsSync(file)) return null;
   const bundle = readDiskBundle(file);
   if (bundle === null) return null;
@@ -155,30 +215,4 @@ async function again(
     if (isViolation(judgement.verdict)) return { judgement, attempts: attempt };
   }
   return { judgement, attempts };
-}
-
-function tell(
-  record: Pick<FindingRecord, 'target' | 'verdict'>,
-  judgement: Judgement,
-  attempts: number,
-  flags: ReplayFlags,
-): void {
-  const same = judgement.verdict === record.verdict;
-  if (flags.json === true) {
-    const { verdict, reason, recovered } = judgement;
-    process.stdout.write(
-      `${JSON.stringify({ schema: 'plugpull.replay/1', verdict, reason, recovered, recorded: record.verdict, same, attempts })}\n`,
-    );
-    return;
-  }
-  const outcome =
-    judgement.reason === undefined ? judgement.verdict : `${judgement.verdict}: ${judgement.reason}`;
-  const compared = same
-    ? 'the same verdict as recorded'
-    : judgement.verdict === 'held'
-      ? `it was recorded as ${record.verdict}, and now holds`
-      : `it was recorded as ${record.verdict}`;
-  process.stdout.write(
-    `${record.target.id}  ${outcome}\n  ${compared}; ${attempts} attempt${attempts === 1 ? '' : 's'}\n`,
-  );
 }

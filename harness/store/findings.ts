@@ -11,7 +11,9 @@ import type { Target } from '../core/target.js';
 import type { Verdict } from '../core/verdict.js';
 
 export const findingSchema = 'plugpull.finding/1';
-const recordFile = 'finding.json';
+export const recordFile = 'finding.json';
+/** In the folder of a finding: all of it in one file. */
+export const bundleName = 'bundle.plugpull';
 const afterCrashFolder = 'after-crash';
 
 /** All that is needed to see a finding again, beside its files. */
@@ -29,6 +31,15 @@ export interface FindingRecord {
   explanation: string;
   /** Of rig `vm`: kernel, packages and QEMU of the guests. */
   guest?: string;
+  /** The command that found it, and where it was given. */
+  run?: RunRecord;
+}
+
+export interface RunRecord {
+  argv: string[];
+  /** The campaign's. */
+  seed: number;
+  cwd: string;
 }
 
 export function saveFinding(
