@@ -1,5 +1,4 @@
 /** What `plugpull replay` says: what was checked, what came of it, and how to record the run anew. */
-import path from 'node:path';
 import { UnavailableError } from '../core/errors.js';
 import { shellWord } from '../core/shell-word.js';
 import type { Judgement } from '../oracle/judge.js';
@@ -34,7 +33,7 @@ export function tell(told: Told, judgement: Judgement, json: boolean): void {
     );
   }
   const same = judgement.verdict === told.verdict;
-  const anew = run === null ? null : recordAnew(run.argv, run.seed);
+  const anew = run === null ? null : recordAnew(run);
   if (json) {
     const { verdict, reason, recovered } = judgement;
     const more = { recorded: told.verdict, same, attempts, checked, explanation, files, anew };
@@ -56,15 +55,7 @@ export function tell(told: Told, judgement: Judgement, json: boolean): void {
     `  checked: ${checked}`,
     ...(explanation === undefined ? [] : [`  recorded: ${explanation}`]),
     ...(files === null ? [] : [`  files as the crash left them: ${shellWord(files)}`]),
-    ...(anew === null
-      ? []
-      : ['  After a change of the program, crash it anew:', `    ${inFolder(run?.cwd)}${anew}`]),
+    ...(anew === null ? [] : ['  After a change of the program, crash it anew:', `    ${anew}`]),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
-}
-
-function inFolder(cwd: string | undefined): string {
-  return cwd === undefined || path.relative(process.env.PWD ?? process.cwd(), cwd) === ''
-    ? ''
-    : `cd ${shellWord(cwd)} && `;
 }

@@ -119,7 +119,7 @@ async function shownAgain(place: string, flags: ReplayFlags): Promise<Shown | nu
   if (flags.crash === true && record.plan.mode === 'state') {
     throw new UsageError(
       'a power cut of a recorded run is not made again by itself; the whole run can be recorded anew',
-      run === null ? 'run the campaign again' : recordAnew(run.argv, run.seed),
+      run === null ? 'run the campaign again' : recordAnew(run),
     );
   }
   const reflink = record.target.kind === 'backend' && record.target.needsReflink;

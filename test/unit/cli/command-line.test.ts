@@ -16,6 +16,11 @@ describe('a command line to paste', () => {
       '--html',
       'x',
     ];
-    expect(recordAnew(argv, 7)).to.match(/plugpull run --setup '\.\/s setup' --fs ext4 --seed 7$/);
+    const run = { argv, seed: 7, cwd: '/home/me' };
+    const anew = /plugpull run --setup '\.\/s setup' --fs ext4 --seed 7$/;
+    expect(recordAnew(run, '/home/me')).to.match(anew).and.not.contain('cd ');
+    expect(recordAnew(run, '/'))
+      .to.match(anew)
+      .and.match(/^cd \/home\/me && /);
   });
 });
