@@ -16,7 +16,7 @@ optional=(
   "util-linux:/usr/bin/unshare"
   "xfsprogs:/usr/sbin/mkfs.xfs"
   "e2fsprogs:/usr/sbin/mkfs.ext4"
-  "btrfs-progs:/usr/bin/mkfs.btrfs"
+  "btrfs-progs:/usr/sbin/mkfs.btrfs"
   "fuse3:/usr/bin/fusermount3"
   "user-mode-linux:/usr/bin/linux.uml"
   "kmod:/usr/sbin/insmod"
