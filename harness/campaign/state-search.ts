@@ -170,16 +170,19 @@ export class StateSearch {
     if ((own === null ? this.findings : this.damages) >= maxFindings) return;
     if (own === null) this.findings++;
     else this.damages++;
+    // Others may be found meanwhile.
+    const number = this.findings + this.damages;
     const { context, target } = this.options;
     const now = performance.now();
     const until = Math.min(now + minimizeMillis, Math.max(this.deadline, now + leastMinimizeMillis));
     const stopping = (): boolean => context.stopping();
     const minimized = await minimize(found, source, { promise: promiseOf(target), until, stopping });
-    await this.keep(found, minimized, source, own);
+    await this.keep(number, found, minimized, source, own);
   }
 
   /** What cannot be had of the evidence does not take the finding with it. */
   private async keep(
+    number: number,
     found: Violation,
     minimized: Minimized,
     source: StateSource,
@@ -188,7 +191,6 @@ export class StateSearch {
     const { context, recording, target, fault, rig, fsLabel, folder, seed, earlier } = this.options;
     const { verdict, reason, recovered } = minimized.judgement;
     if (!isViolation(verdict)) return;
-    const number = this.findings + this.damages;
     const state = { epoch: found.epoch.number, choices: choicesText(minimized.choices) };
     const missing: string[] = [];
     const attempt = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
