@@ -69,7 +69,7 @@ describe('a disk that is full', () => {
     expect(first.stderr).to.match(/events\.jsonl: no space left/);
     expect(first.stdout)
       .to.match(/Unfinished: /)
-      .and.match(/Held: \d+ crashes, 0 violations/);
+      .and.match(/Held against kills only: \d+ crashes, 0 violations/);
     expect(first.status, first.stderr).to.equal(0);
   });
 

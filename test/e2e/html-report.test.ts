@@ -157,7 +157,7 @@ describe('HTML report in Chromium', function () {
   it('says the verdict first, in words', async () => {
     const banner = (page: Page): Promise<string> => page.innerText('.banner');
     expect(await look('held', {}, banner)).to.match(
-      /^Held\s+[\d,]+ crashes, 0 violations; all 4 controls caught\./,
+      /^Held against kills only\s+[\d,]+ crashes, 0 violations; all 4 controls caught/,
     );
     expect(await look('violated', {}, banner)).to.match(/^Violation\s+2 targets broke the contract/);
     expect(await look('missed', {}, banner)).to.match(/^Harness broken\s+This run proves nothing/);
