@@ -29,10 +29,20 @@ describe('power-offs of guests that cannot be had', function () {
     remove();
   });
 
-  const args = ['--backend', 'redo', '--workload', 'bank', '--out', 'out', '--quiet', '--sweep', 'none'];
+  const args = ['--backend', 'redo', '--workload', 'bank', '--out', 'out', '--quiet'];
 
   it('ends as harness-broken, with its report, where the guest never boots; what else was asked for is done', async () => {
-    const faults = ['--fault', 'kill,poweroff', '--fs', 'ext4,xfs', '--trials', '60', '--no-controls'];
+    const faults = [
+      '--fault',
+      'kill,poweroff',
+      '--fs',
+      'ext4,xfs',
+      '--trials',
+      '60',
+      '--sweep',
+      'none',
+      '--no-controls',
+    ];
     const { status, stdout, stderr } = await plugpull(['run', ...faults, ...args, '--json'], folder);
     expect(status, stderr).to.equal(70);
     const report = JSON.parse(stdout) as {

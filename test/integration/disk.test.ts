@@ -215,7 +215,9 @@ describe('power cuts on real file systems', function () {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
     await until('states are shown', () => loops(folder).length > 0);
     // Those that give back loop devices first: they have the highest numbers.
-    for (const pid of processesNaming(folder).sort((a, b) => b - a)) process.kill(pid, 'SIGKILL');
+    for (const pid of processesNaming(folder).sort((a, b) => b - a)) {
+      unlessEnded(() => process.kill(pid, 'SIGKILL'));
+    }
     await run;
     await until('processes end', () => processesNaming(folder).length === 0);
     await cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--states', '5', '--out', 'next');
@@ -227,8 +229,10 @@ describe('power cuts on real file systems', function () {
     await until('states are shown', () => loops(folder).length > 0);
     for (const pid of processesNaming(folder)) {
       // The one whose only work is to give back a loop device has nothing of the run in its name.
-      if (readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('plugpull-unloop')) continue;
-      process.kill(pid, 'SIGKILL');
+      unlessEnded(() => {
+        if (readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('plugpull-unloop')) return;
+        process.kill(pid, 'SIGKILL');
+      });
     }
     await run;
     await nothingLeft();
@@ -238,4 +242,13 @@ describe('power cuts on real file systems', function () {
 function runName(result: CliResult): string {
   const replay = answer(result).findings[0]?.replay ?? '';
   return path.basename(path.dirname(path.dirname(replay)));
+}
+
+/** A process that has ended meanwhile needs no killing. */
+function unlessEnded(kill: () => void): void {
+  try {
+    kill();
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
