@@ -1,9 +1,9 @@
 /** Findings of one kind: the same target, broken in the same way for the same reason, wherever and how often. */
 import type { FindingEvent } from '../harness/core/events.js';
-import { explanationOf, listed } from './words.js';
+import { clausesOf, listed } from './words.js';
 
 export interface Kind {
-  /** That of which least was lost. */
+  /** That which is easiest to understand. */
   shown: FindingEvent;
   others: FindingEvent[];
 }
@@ -37,14 +37,19 @@ export function othersText({ shown, others }: Kind): string | null {
 
 /** What the checker said, without the numbers that differ from crash to crash. */
 function reasonOf(finding: FindingEvent): string {
-  const clauses = explanationOf(finding).split('; ');
+  const clauses = clausesOf(finding);
   const where = finding.fault === 'kill' && clauses.length > 1 ? 1 : 0;
   return (clauses[where] ?? '').replaceAll(/\d+/g, '#');
 }
 
-/** How much there is to understand: what was lost or torn, then words. */
-function size({ timeline = [], explanation }: FindingEvent): number {
+/**
+ * How much there is to understand. A finding that names a file which lost what it held is easiest: such an entry of the
+ * picture has no place on the disk. Then counts what of the disk was lost or torn, how far the run had come, and words.
+ */
+function size({ timeline = [], explanation, acked }: FindingEvent): number {
   if (timeline.length === 0) return 0;
-  const gone = timeline.filter(({ fate }) => fate === 'lost' || fate === 'torn').length;
-  return gone * 1_000_000 + Math.min(999_999, explanation.length);
+  const away = timeline.filter(({ fate }) => fate === 'lost' || fate === 'torn');
+  const gone = away.filter(({ kind, offset }) => kind !== 'write' || offset !== undefined).length;
+  const parts = [away.length > gone ? 0 : 1, gone, Math.max(0, acked), explanation.length];
+  return parts.reduce((sum, part) => sum * 10_000 + Math.min(9_999, part), 0);
 }

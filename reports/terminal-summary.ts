@@ -8,7 +8,7 @@ import { clip, duration, grouped, oneLine, wrap } from './text.js';
 import {
   caveats,
   coverageText,
-  explanationOf,
+  clausesOf,
   headline,
   meaning,
   statesText,
@@ -26,7 +26,8 @@ export interface Look {
 }
 
 const longestText = 600;
-const longestFinding = 1_200;
+const longestClause = 600;
+const mostClauses = 6;
 const shownFindings = 10;
 /** A column that explains is at least so wide, or gets a line of its own. */
 const narrowest = 30;
@@ -96,12 +97,16 @@ function findingLines(title: string, kinds: Kind[], { paint, width }: Look): str
   for (const kind of kinds.slice(0, shownFindings)) {
     const { shown } = kind;
     const number = `  ${grouped(shown.number)}. `;
-    const what = clip(oneLine(explanationOf(shown)), longestFinding);
+    const [what = '', ...clauses] = clausesOf(shown).map((clause) => clip(oneLine(clause), longestClause));
     const [first = '', ...more] = indented(`${shown.verdict}: ${what}`);
+    const seen = clauses
+      .slice(0, mostClauses)
+      .flatMap((clause) => wrap(clause, width - 7).map((line, i) => `     ${i === 0 ? '- ' : '  '}${line}`));
     const others = othersText(kind);
     lines.push(
       number + first.trimStart().replace(shown.verdict, (verdict) => paint('red', verdict)),
       ...more,
+      ...seen,
       ...indented(oneLine(whereText(shown))).map((line) => paint('dim', line)),
       ...(others === null ? [] : indented(oneLine(others))),
       `     ${paint('cyan', oneLine(shown.replay))}`,

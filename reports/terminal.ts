@@ -8,6 +8,7 @@ import { painter, type Paint } from './paint.js';
 import type { Summary } from './summary.js';
 import { terminalSummary } from './terminal-summary.js';
 import { clip, duration, grouped, oneLine, plural } from './text.js';
+import { clausesOf } from './words.js';
 
 /** Milliseconds between two looks at the status: on a terminal, and in a log. */
 const livePause = 100;
@@ -16,6 +17,8 @@ const logPause = 5_000;
 const clearLine = '\r\u001b[2K';
 const defaultWidth = 100;
 const longestLive = 400;
+/** Of an explanation; the summary tells the rest. */
+const liveClauses = 2;
 
 export interface TerminalOptions {
   /** Is stdout free for the summary? Else it goes to stderr. */
@@ -75,9 +78,8 @@ export class TerminalReporter implements Reporter {
   }
 
   private found(finding: FindingEvent): string {
-    const what = clip(oneLine(finding.explanation), longestLive).replace(finding.verdict, (verdict) =>
-      this.paint('red', verdict),
-    );
+    const told = clausesOf(finding).slice(0, liveClauses).join('; ');
+    const what = `${this.paint('red', finding.verdict)}: ${clip(oneLine(told), longestLive)}`;
     return `${oneLine(finding.target)}: ${what}\n  ${oneLine(finding.replay)}`;
   }
 

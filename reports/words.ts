@@ -177,6 +177,11 @@ export function explanationOf({ verdict, explanation }: FindingEvent): string {
   return explanation.startsWith(`${verdict}: `) ? explanation.slice(verdict.length + 2) : explanation;
 }
 
+/** The same in its clauses: what the checker said, then what was seen of files and of the disk. */
+export function clausesOf(finding: FindingEvent): string[] {
+  return explanationOf(finding).split('; ');
+}
+
 /** Where the crash of a finding fell. */
 export function whereText(finding: FindingEvent): string {
   return `${finding.target}, ${crashText(finding)}`;

@@ -10,7 +10,7 @@ import { listOf } from './ranges.js';
 
 export interface FileLoss {
   file: string;
-  /** One clause, such as "`log` is empty; it had 18 bytes when commit 1 was acked". */
+  /** One clause, such as "`log` is empty, though it had 18 bytes when commit 1 was acked". */
   text: string;
   /** It had been acked; else it is of the commit that was in flight. */
   acked: boolean;
@@ -103,14 +103,14 @@ class Comparison {
     const made = this.before?.has(name) === true ? '' : `: nothing had made its name in its folder durable`;
     return {
       file: name,
-      text: `\`${name}\` is not there; it was (${bytes(was.bytes)}) ${this.when}${made}${unwritten(was)}`,
+      text: `\`${name}\` is not there, though it was (${bytes(was.bytes)}) ${this.when}${made}${unwritten(was)}`,
       acked: true,
     };
   }
 
   private extra(name: string, is: FileLook): FileLoss | null {
     if (this.before?.get(name)?.inode === is.inode) {
-      const text = `\`${name}\` is there again (${bytes(is.bytes)}); commit ${this.acked} had removed it: nothing had made that durable in its folder`;
+      const text = `\`${name}\` is there again (${bytes(is.bytes)}), though commit ${this.acked} had removed it: nothing had made that durable in its folder`;
       return { file: name, text, acked: true };
     }
     const next = this.after?.get(name);
@@ -123,7 +123,7 @@ class Comparison {
   private replaced(name: string, is: FileLook): FileLoss | null {
     const old = this.looks.newestBefore(this.acked, (look) => look.get(name)?.inode === is.inode);
     if (old !== null) {
-      const text = `\`${name}\` is the file of commit ${old} again; another had been put in its place ${this.when}: nothing had made that durable in its folder`;
+      const text = `\`${name}\` is the file of commit ${old} again, though another had been put in its place ${this.when}: nothing had made that durable in its folder`;
       return { file: name, text, acked: true };
     }
     const next = this.after?.get(name);
@@ -146,7 +146,7 @@ class Comparison {
     if (newer !== undefined && sameContent(newer, is)) return null;
     if (is.bytes < was.bytes && is.bytes !== newer?.bytes) {
       const size = is.bytes === 0 ? 'is empty' : `has ${bytes(is.bytes)}`;
-      const text = `\`${name}\` ${size}; it had ${bytes(was.bytes)} ${this.when}${unwritten(was)}`;
+      const text = `\`${name}\` ${size}, though it had ${bytes(was.bytes)} ${this.when}${unwritten(was)}`;
       return { file: name, text, acked: true };
     }
     const { pages } = is;

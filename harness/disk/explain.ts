@@ -175,5 +175,5 @@ const named = 6;
 function some(list: string[]): string {
   const count = `${list.length} write${list.length === 1 ? '' : 's'}, `;
   const more = list.length > named ? ` and ${list.length - named} more` : '';
-  return `${count}${list.slice(0, named).join('; ')}${more}`;
+  return `${count}${list.slice(0, named).join(', ')}${more}`;
 }

@@ -76,7 +76,7 @@ describe('findings of stores that forget a flush', function () {
   it('name the file whose data were never flushed', async () => {
     const told = await explanations('log', unflushedLog);
     expect(told.join('\n')).to.match(
-      /`log` (is empty|has \d+ bytes); it had \d+ bytes when commit \d+ was acked/,
+      /`log` (is empty|has \d+ bytes), though it had \d+ bytes when commit \d+ was acked/,
     );
     expect(told.join('\n')).to.match(/only in memory: written, and not flushed/);
   });

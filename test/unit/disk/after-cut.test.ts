@@ -33,7 +33,7 @@ describe('what a power cut made of files', () => {
   it('names a file whose data were never flushed', () => {
     const looks = looksAt({ log: file(1, '', 0) }, { log: file(1, 'x', 18, 1) });
     expect(told(looks, 1, { log: file(1, '', 0) })).to.deep.equal([
-      '`log` is empty; it had 18 bytes when commit 1 was acked, with a page of it only in memory: written, and not flushed',
+      '`log` is empty, though it had 18 bytes when commit 1 was acked, with a page of it only in memory: written, and not flushed',
     ]);
   });
 
@@ -54,9 +54,9 @@ describe('what a power cut made of files', () => {
       { a: file(2, 'y'), new: file(3, 'n') },
     );
     expect(told(looks, 1, { a: file(1, 'x'), gone: file(5, 'g') })).to.deep.equal([
-      '`a` is the file of commit 0 again; another had been put in its place when commit 1 was acked: nothing had made that durable in its folder',
-      '`gone` is there again (4096 bytes); commit 1 had removed it: nothing had made that durable in its folder',
-      '`new` is not there; it was (4096 bytes) when commit 1 was acked: nothing had made its name in its folder durable',
+      '`a` is the file of commit 0 again, though another had been put in its place when commit 1 was acked: nothing had made that durable in its folder',
+      '`gone` is there again (4096 bytes), though commit 1 had removed it: nothing had made that durable in its folder',
+      '`new` is not there, though it was (4096 bytes) when commit 1 was acked: nothing had made its name in its folder durable',
     ]);
   });
 

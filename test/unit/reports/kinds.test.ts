@@ -25,7 +25,7 @@ function finding(number: number, more: Partial<FindingEvent>): FindingEvent {
 }
 
 const lost = (count: number): TimelineEntry[] =>
-  Array.from({ length: count }, () => ({ kind: 'write', label: 'write', fate: 'lost' }));
+  Array.from({ length: count }, () => ({ kind: 'write', label: 'write', offset: 0, fate: 'lost' }));
 
 describe('kinds of findings', () => {
   it('are one for one reason, whatever its numbers and file systems, and show the smallest', () => {
@@ -41,6 +41,16 @@ describe('kinds of findings', () => {
       [5, 0],
     ]);
     expect(kinds.map(othersText)).to.deep.equal(['the same on xfs and btrfs: findings 1, 3 and 4', null]);
+  });
+
+  it('show first the one that names a file, then the one of the earliest commit', () => {
+    const file: TimelineEntry = { kind: 'write', label: '`log` is empty', file: 'log', fate: 'lost' };
+    const shown = (...findings: FindingEvent[]): number | undefined => kindsOf(findings)[0]?.shown.number;
+    const unnamed = finding(1, { timeline: lost(1) });
+    const late = finding(2, { timeline: [...lost(3), file], acked: 9 });
+    const early = finding(3, { timeline: [...lost(3), file], acked: 1 });
+    expect(shown(unnamed, late)).to.equal(2);
+    expect(shown(unnamed, late, early)).to.equal(3);
   });
 
   it('of kills go by what the checker said, not by where the kill fell', () => {
