@@ -68,6 +68,10 @@ export class Campaign {
   private readonly kept = new Map<string, number>();
   private readonly tally = new Tally();
   private readonly done = new Set<number>();
+  /** The least index of a trial that was not used yet. */
+  private nextIndex = 0;
+  /** What this machine came to lack when something had been tried. */
+  private broken: UnavailableError | null = null;
   /** How to make the same campaign again. */
   private readonly record: RunRecord;
 
@@ -105,6 +109,7 @@ export class Campaign {
       if (options.workFolder === null) makeFolder(workFolder);
       const emit = (event: RunEvent): void => {
         this.tally.add(event);
+        if (event.type === 'trial') this.nextIndex = Math.max(this.nextIndex, event.index + 1);
         dir.log.write(event);
         for (const reporter of this.reporters) reporter.on(event);
       };
@@ -118,6 +123,8 @@ export class Campaign {
       emit(end);
       dir.log.sync();
       await this.report();
+      // All is written; what ended the run is said last, unless a violation says more.
+      if (this.broken !== null && end.exitCode === exitCodes.unavailable) throw this.broken;
       return {
         verdict: end.verdict,
         exitCode: end.exitCode,
@@ -154,8 +161,13 @@ export class Campaign {
       try {
         index = await engine.run(context, share, index);
       } catch (error) {
-        // What this machine lacks is missed by name, and the rest goes on; alone it ends the run.
-        if (!(error instanceof UnavailableError) || this.engines.length === 1) throw error;
+        // What this machine lacks is missed by name, and the rest goes on. Alone it ends the run: before anything was
+        // tried as if there had been no run, and later with all that was seen until then.
+        if (!(error instanceof UnavailableError)) throw error;
+        const alone = this.engines.length === 1;
+        if (alone && this.tally.trials === 0) throw error;
+        if (alone) this.broken = error;
+        index = Math.max(index, this.nextIndex);
         const { fault, rig } = engine;
         const { remedy } = error;
         context.emit({
@@ -163,7 +175,7 @@ export class Campaign {
           what: placeOf({ fault, rig }),
           reason: error.message,
           ...(remedy === undefined ? {} : { remedy }),
-          ...(this.isNamed(fault, rig) ? { missed: 'lacking' } : {}),
+          ...(alone || this.isNamed(fault, rig) ? { missed: 'lacking' } : {}),
         });
       }
     }
@@ -305,8 +317,8 @@ export class Campaign {
   private async recall(events: string): Promise<void> {
     for await (const event of readEvents(events)) {
       if (event.type === 'run-ended') continue;
-      // It may be reached now.
-      if (event.type === 'skipped' && event.missed === 'unreached') continue;
+      // It may be there, or be reached, now.
+      if (event.type === 'skipped' && event.missed !== undefined) continue;
       if (event.type === 'run-started') this.record.argv = event.argv;
       this.tally.add(event);
       for (const reporter of this.reporters) reporter.on(event);
