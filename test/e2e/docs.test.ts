@@ -53,7 +53,7 @@ describe('the documentation', () => {
     const found = blocks(page);
     if (found.length === 0) continue;
     it(`has commands in ${page} that run`, function () {
-      this.timeout(60_000 * found.length);
+      this.timeout(120_000 * found.length);
       const { folder, remove } = temporaryFolder();
       try {
         for (const name of ['bin', 'build', 'examples', 'docs', 'dist', 'package.json']) {
@@ -71,7 +71,7 @@ describe('the documentation', () => {
               GITHUB_ACTIONS: '',
             },
             encoding: 'utf8',
-            timeout: 60_000,
+            timeout: 120_000,
           });
           expect(status, `${command}\n${stderr}`).to.be.oneOf(allowed(command));
         }
