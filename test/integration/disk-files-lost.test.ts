@@ -83,7 +83,7 @@ describe('findings of stores that forget a flush', function () {
 
   it('name the file whose rename was never flushed', async () => {
     expect((await explanations('folder')).join('\n')).to.match(
-      /`state` is the file of commit \d+ again; .* nothing had made that durable in its folder/,
+      /`state` is the file of commit \d+ again, .* nothing had made that durable in its folder/,
     );
   });
 
