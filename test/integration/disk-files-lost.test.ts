@@ -3,8 +3,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { plugpull } from '../support/cli.js';
-import { answerOf, storeScript } from '../support/store-script.js';
+import { cutOnDisk, storeScript, told, type CutAnswer } from '../support/store-script.js';
 
 /** The whole state in a new file that is renamed over the old one; the words after each command say what is left out. */
 const store = `#!/bin/sh
@@ -48,11 +47,6 @@ case $1 in
 esac
 `;
 
-interface Answer {
-  verdict: string;
-  findings: { explanation: string }[];
-}
-
 describe('findings of stores that forget a flush', function () {
   this.timeout(180_000);
   let folder: string;
@@ -62,32 +56,22 @@ describe('findings of stores that forget a flush', function () {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function explanations(forget: string, script = store): Promise<string[]> {
-    const commands = storeScript(folder, script, forget);
-    const rig = ['--fault', 'cut', '--rig', 'disk', '--fs', 'ext4', '--commits', '6', '--states', '120'];
-    const out = path.join(folder, 'run');
-    const result = await plugpull(
-      ['run', ...commands, ...rig, '--seed', '3', '--json', '--out', out],
-      folder,
-    );
-    return (answerOf(result) as Answer).findings.map(({ explanation }) => explanation);
-  }
+  const tortured = (forget: string, script = store): Promise<CutAnswer> =>
+    cutOnDisk(folder, storeScript(folder, script, forget), { fs: 'ext4', states: 120 });
 
   it('name the file whose data were never flushed', async () => {
-    const told = await explanations('log', unflushedLog);
-    expect(told.join('\n')).to.match(
-      /`log` (is empty|has \d+ bytes), though it had \d+ bytes when commit \d+ was acked/,
-    );
-    expect(told.join('\n')).to.match(/only in memory: written, and not flushed/);
+    const log = told(await tortured('log', unflushedLog));
+    expect(log).to.match(/`log` (is empty|has \d+ bytes), though it had \d+ bytes when commit \d+ was acked/);
+    expect(log).to.match(/only in memory: written, and not flushed/);
   });
 
   it('name the file whose rename was never flushed', async () => {
-    expect((await explanations('folder')).join('\n')).to.match(
+    expect(told(await tortured('folder'))).to.match(
       /`state` is the file of commit \d+ again, .* nothing had made that durable in its folder/,
     );
   });
 
   it('are none where nothing is forgotten', async () => {
-    expect(await explanations('nothing')).to.deep.equal([]);
+    expect((await tortured('nothing')).findings).to.deep.equal([]);
   });
 });

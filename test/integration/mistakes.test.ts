@@ -3,13 +3,8 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { plugpull, root } from '../support/cli.js';
-import { answerOf } from '../support/store-script.js';
-
-interface Answer {
-  verdict: string;
-  findings: { fs: string; explanation: string }[];
-}
+import { root } from '../support/cli.js';
+import { cutOnDisk, told, type CutAnswer } from '../support/store-script.js';
 
 describe('the usual mistakes', function () {
   this.timeout(180_000);
@@ -20,19 +15,14 @@ describe('the usual mistakes', function () {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function torture(mistake: string, fs: string): Promise<Answer> {
+  async function torture(mistake: string, fs: string): Promise<CutAnswer> {
     const script = path.join(root, 'examples', 'mistakes.sh');
     const commands = ['setup', 'run', 'check'].flatMap((what) => [
       `--${what}`,
       `${script} ${mistake} ${what}`,
     ]);
-    const rig = ['--fault', 'cut', '--rig', 'disk', '--fs', fs, '--commits', '6', '--states', '60'];
-    const out = path.join(folder, 'run');
-    const args = ['run', ...commands, ...rig, '--seed', '3', '--json', '--out', out];
-    return answerOf(await plugpull(args, folder)) as Answer;
+    return cutOnDisk(folder, commands, { fs, states: 60 });
   }
-
-  const told = ({ findings }: Answer): string => findings.map(({ explanation }) => explanation).join('\n');
 
   it('data that were not flushed are named by their file', async () => {
     expect(told(await torture('data', 'ext4'))).to.match(

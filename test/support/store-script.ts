@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { CliResult } from './cli.js';
+import { plugpull, type CliResult } from './cli.js';
 
 /** The one object that `--json` prints. */
 export function answerOf(result: CliResult): unknown {
@@ -17,3 +17,23 @@ export function storeScript(folder: string, script: string, word: string): strin
   chmodSync(file, 0o755);
   return ['setup', 'run', 'check'].flatMap((name) => [`--${name}`, `${file} ${name} ${word}`]);
 }
+
+export interface CutAnswer {
+  verdict: string;
+  findings: { fs: string; explanation: string }[];
+}
+
+/** Cuts the power of a program on recorded disks, after a few commits; the run is left in the folder `run`. */
+export async function cutOnDisk(
+  folder: string,
+  commands: string[],
+  { fs, states }: { fs: string; states: number },
+): Promise<CutAnswer> {
+  const rig = ['--fault', 'cut', '--rig', 'disk', '--fs', fs, '--commits', '6', '--states', String(states)];
+  const out = path.join(folder, 'run');
+  const args = ['run', ...commands, ...rig, '--seed', '3', '--json', '--out', out];
+  return answerOf(await plugpull(args, folder)) as CutAnswer;
+}
+
+export const told = ({ findings }: CutAnswer): string =>
+  findings.map(({ explanation }) => explanation).join('\n');
