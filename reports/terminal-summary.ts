@@ -99,9 +99,11 @@ function findingLines(title: string, kinds: Kind[], { paint, width }: Look): str
     const number = `  ${grouped(shown.number)}. `;
     const [what = '', ...clauses] = clausesOf(shown).map((clause) => clip(oneLine(clause), longestClause));
     const [first = '', ...more] = indented(`${shown.verdict}: ${what}`);
-    const seen = clauses
-      .slice(0, mostClauses)
-      .flatMap((clause) => wrap(clause, width - 7).map((line, i) => `     ${i === 0 ? '- ' : '  '}${line}`));
+    const left = clauses.length - mostClauses;
+    const told = [...clauses.slice(0, mostClauses), ...(left > 0 ? [`… and ${left} more`] : [])];
+    const seen = told.flatMap((clause) =>
+      wrap(clause, width - 7).map((line, i) => `     ${i === 0 ? '- ' : '  '}${line}`),
+    );
     const others = othersText(kind);
     lines.push(
       number + first.trimStart().replace(shown.verdict, (verdict) => paint('red', verdict)),
