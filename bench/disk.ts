@@ -173,7 +173,7 @@ async function plainLoop(fs: FileSystem, folder: string): Promise<number> {
     const device = await hand.ask(`attach ${image} direct`);
     await hand.ask(`mount ${device} ${mount} ${fs.type} ${fs.options}`);
     mkdirSync(path.join(mount, dataFolder));
-    await hand.ask(`freeze ${mount}`);
+    await hand.ask(`quiesce ${mount}`);
     const started = performance.now();
     for (let done = 0; done < commits; done += 10) {
       await zygote.run({
@@ -187,7 +187,7 @@ async function plainLoop(fs: FileSystem, folder: string): Promise<number> {
         limits: { timeMs: 60_000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 },
       });
 
-      await hand.ask(`freeze ${mount}`);
+      await hand.ask(`quiesce ${mount}`);
     }
     return performance.now() - started;
   } finally {

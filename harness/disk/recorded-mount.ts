@@ -21,8 +21,8 @@ export class RecordedMount {
   }
 
   /** All of it is on the disk, and its log is empty. */
-  async freeze(): Promise<void> {
-    await this.hand.ask(`freeze ${quoted(this.folder)}`);
+  async quiesce(): Promise<void> {
+    await this.hand.ask(`quiesce ${quoted(this.folder)}`);
   }
 
   async map(): Promise<MappedExtent[]> {

@@ -16,7 +16,7 @@ import { ackMark, beginMark } from './trace-index.js';
 /** The target's folder, in the root of the file system. */
 export const dataFolder = 'data';
 /** The file system's log is emptied so often (in commits): recovery takes as long as the log is. */
-const freezeEvery = 10;
+const quiesceEvery = 10;
 const limits = { timeMs: 60_000, rssBytes: 1024 ** 3, outputBytes: 64 * 1024 ** 2 };
 
 export interface Recording {
@@ -63,7 +63,7 @@ export async function record(options: RecordOptions): Promise<Recording> {
       const { recorder, place, mark } = disk;
       await place.mount();
       mkdirSync(path.join(place.folder, dataFolder));
-      await place.freeze();
+      await place.quiesce();
       for (const line of controlLines(faults)) await recorder.ask(line);
       mark(beginMark);
       return new Run(options, disk).go();
@@ -134,7 +134,7 @@ class Run {
   private async settle(commit: number): Promise<void> {
     // A file system with a broken disk may wait for it for ever.
     if (commit >= firstFault(this.faults)) return;
-    await this.disk.place.freeze();
+    await this.disk.place.quiesce();
     this.maps.push({ commit, extents: await this.disk.place.map() });
   }
 
@@ -152,7 +152,7 @@ class Run {
     const { full } = this.faults;
     if (full?.where !== 'file-system' || full.afterCommit !== commit) return;
     await fill(this.disk.place.folder, full.leaveBytes);
-    await this.disk.place.freeze();
+    await this.disk.place.quiesce();
   }
 
   /** The same in the midst of a run: the workload waits where it writes its mark. */
@@ -172,7 +172,7 @@ class Run {
     const { commits } = this.options;
     const { remountAfter } = this.faults;
     const stops = new Set([commits, remountAfter ?? commits]);
-    for (let stop = freezeEvery; stop < commits; stop += freezeEvery) stops.add(stop);
+    for (let stop = quiesceEvery; stop < commits; stop += quiesceEvery) stops.add(stop);
     return [...stops].sort((a, b) => a - b);
   }
 
@@ -239,7 +239,7 @@ class Run {
         onCommit: async (commit) => {
           this.disk.mark(ackMark(commit));
           this.looks.take(commit, lookAt(this.dir));
-          if (commit % freezeEvery === 0) await this.settle(commit);
+          if (commit % quiesceEvery === 0) await this.settle(commit);
           await this.fill(commit);
         },
       });

@@ -87,7 +87,7 @@ export class Agent {
     makeFs: (params) => this.storage.makeFs(params),
     mount: (params) => this.storage.mount(params),
     unmount: (params) => this.storage.unmount(params),
-    freeze: (params) => this.storage.freeze(params),
+    quiesce: (params) => this.storage.quiesce(params),
     map: (params) => this.storage.map(params),
     repair: (params) => this.storage.repair(params),
     makeFolder: (params) => files.makeFolder(params),

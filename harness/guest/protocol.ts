@@ -103,7 +103,7 @@ export interface AgentMethods {
   mount: { params: { device: string; fs: string; dir: string }; result: { error: string | null } };
   unmount: { params: { dir: string }; result: null };
   /** Writes all out and empties the file system's log. */
-  freeze: { params: { dir: string }; result: null };
+  quiesce: { params: { dir: string }; result: null };
   /** Where the files below a mounted folder lie on their device; of very many extents the first. */
   map: { params: { dir: string }; result: { extents: MappedExtent[] } };
   /** What a user would try where a file system cannot be mounted. */

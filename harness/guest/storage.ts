@@ -45,8 +45,8 @@ export class Storage {
     return null;
   }
 
-  async freeze(params: Params): Promise<null> {
-    await (await this.mounter()).ask(`freeze ${path(params, 'dir')}`);
+  async quiesce(params: Params): Promise<null> {
+    await (await this.mounter()).ask(`quiesce ${path(params, 'dir')}`);
     return null;
   }
 

@@ -156,7 +156,7 @@ export async function setUp(
     { timeoutMillis: target.limits.timeMs + callMillis },
   );
   // What is cut is the run.
-  await agent.call('freeze', { dir: mountFolder });
+  await agent.call('quiesce', { dir: mountFolder });
   return made;
 }
 

@@ -15,7 +15,7 @@ import { bringTarget, mapFiles, mountData, mountFolder, targetFolder, type Guest
 import { rejectFor } from './second-guest.js';
 
 /** The file system's log is emptied so often (in commits): recovery takes as long as the log is. */
-const freezeEvery = 10;
+const quiesceEvery = 10;
 /** Longest run, and more for each commit of it: guests are slow, and some commits are. */
 const runMillis = 180_000;
 const commitMillis = 1000;
@@ -75,8 +75,8 @@ async function runAll(
   if (failed !== null) return { acked: -1, log: made?.log ?? '', trouble: failed.detail };
   const logs = [made?.log ?? ''];
   let acked = -1;
-  for (let done = 0; done < commits; done += freezeEvery) {
-    const part = Math.min(freezeEvery, commits - done);
+  for (let done = 0; done < commits; done += quiesceEvery) {
+    const part = Math.min(quiesceEvery, commits - done);
     const create = target.kind === 'backend' && done === 0;
     // A program of the user's own works on until it is stopped: it runs once.
     const all = target.kind === 'command' ? commits : part;
@@ -94,7 +94,7 @@ async function runAll(
     }
     logs.push(ran.log);
     acked = Math.max(acked, ran.acked);
-    await agent.call('freeze', { dir: mountFolder });
+    await agent.call('quiesce', { dir: mountFolder });
     maps.push({ commit: acked, extents: await mapFiles(agent) });
     const log = logs.join('\n');
     if (target.kind === 'command') {

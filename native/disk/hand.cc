@@ -16,6 +16,7 @@
 #include "native/disk/lines.h"
 #include "native/disk/loop.h"
 #include "native/disk/mounts.h"
+#include "native/disk/quiesce.h"
 
 namespace plugpull::disk {
 
@@ -52,8 +53,8 @@ class Hand {
       mounted_.erase(first);
       return "ok";
     }
-    if (command == "freeze") {
-      freeze_and_thaw(first);
+    if (command == "quiesce") {
+      quiesce(first);
       return "ok";
     }
     if (command == "map") return answer_map(map_files(first, kMaxExtents));

@@ -8,7 +8,7 @@ namespace plugpull::disk {
 //   attach FILE [direct]           `ok DEVICE`: a loop device that is given back when it is no longer mounted
 //   mount DEVICE FOLDER TYPE OPTIONS   (`-`: none)
 //   unmount FOLDER
-//   freeze FOLDER                  writes all out, empties the log, thaws
+//   quiesce FOLDER                 writes all out and empties the file system's log
 //   map FOLDER                     see Explorer
 // What is still mounted at the end is unmounted. Gives the exit status.
 int hand();

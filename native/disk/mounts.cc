@@ -71,12 +71,6 @@ void unmount(const std::string& folder) {
   }
 }
 
-void freeze_and_thaw(const std::string& folder) {
-  const Fd fd(check(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open " + folder));
-  check(ioctl(fd.get(), FIFREEZE, 0), "freeze " + folder);
-  check(ioctl(fd.get(), FITHAW, 0), "thaw " + folder);
-}
-
 std::vector<Extent> map_files(const std::string& folder, size_t limit) {
   std::vector<Extent> extents;
   const auto buffer =

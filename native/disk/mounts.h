@@ -1,4 +1,4 @@
-// Mounting, freezing and mapping file systems.
+// Mounting and mapping file systems.
 #ifndef PLUGPULL_NATIVE_DISK_MOUNTS_H_
 #define PLUGPULL_NATIVE_DISK_MOUNTS_H_
 
@@ -18,8 +18,6 @@ void mount_device(const std::string& device, const std::string& folder, const st
                   const std::string& options);
 // Waits a little for late closers.
 void unmount(const std::string& folder);
-// Writes all out and empties the file system's log, then lets it go on.
-void freeze_and_thaw(const std::string& folder);
 
 struct Extent {
   std::string file;  // relative to the folder

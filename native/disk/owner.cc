@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 #include "native/disk/files.h"
 
@@ -15,7 +16,7 @@ namespace plugpull::disk {
 namespace {
 
 constexpr char kName[] = "plugpull-disk-%d-%" PRIu64 "-%" PRIu64;
-constexpr char kBacking[] = "/memfd:plugpull-disk-%d-%" SCNu64 "-%" SCNu64;
+constexpr char kWritten[] = "plugpull-disk-%d-%" SCNu64 "-%" SCNu64;
 
 uint64_t pid_namespace() {
   struct stat status {};
@@ -47,7 +48,12 @@ bool owner_is_gone(const std::string& backing) {
   int pid = 0;
   uint64_t start = 0;
   uint64_t space = 0;
-  if (std::sscanf(backing.c_str(), kBacking, &pid, &start, &space) != 3 || start == 0) return false;
+  // A file of the recorder, in the root of its own mount, or memory.
+  std::string_view name = backing;
+  for (const std::string_view head : {"/", "memfd:"}) {
+    if (name.starts_with(head)) name.remove_prefix(head.size());
+  }
+  if (std::sscanf(std::string(name).c_str(), kWritten, &pid, &start, &space) != 3 || start == 0) return false;
   return space == pid_namespace() && start_of(pid) != start;
 }
 

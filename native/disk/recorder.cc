@@ -19,6 +19,7 @@
 
 #include "native/disk/fuse_end.h"
 #include "native/disk/lines.h"
+#include "native/disk/owner.h"
 #include "native/disk/served_disk.h"
 
 #ifndef PR_SET_IO_FLUSHER
@@ -31,6 +32,9 @@ namespace {
 
 constexpr fuse_ino_t kDiskInode = 2;
 constexpr fuse_ino_t kMarkInode = 3;
+// `disk` leads to the file of the disk, whose own name says whose it is: that name is what stands in a loop
+// device that was left over (see sweep_loops).
+constexpr fuse_ino_t kLinkInode = 4;
 constexpr unsigned kMaxWrite = 1U << 20;
 constexpr unsigned kInFlight = 256;
 // Attributes and names never change.
@@ -47,6 +51,8 @@ struct Answer {
 
 struct Server {
   ServedDisk disk;
+  // Of the file of the disk.
+  std::string name = owner_name();
   std::deque<Answer> waiting;
   // The mark whose writer is to wait, and that writer once it does.
   std::string hold;
@@ -122,7 +128,9 @@ Server& server_of(fuse_req_t request) { return *static_cast<Server*>(fuse_req_us
 struct stat attributes(fuse_ino_t inode, const ServedDisk& disk) {
   struct stat status {};
   status.st_ino = inode;
-  status.st_mode = inode == FUSE_ROOT_ID ? S_IFDIR | 0700 : S_IFREG | 0600;
+  status.st_mode = inode == FUSE_ROOT_ID ? S_IFDIR | 0700
+                   : inode == kLinkInode ? S_IFLNK | 0777
+                                         : S_IFREG | 0600;
   status.st_nlink = inode == FUSE_ROOT_ID ? 2 : 1;
   status.st_size = inode == kDiskInode ? static_cast<off_t>(disk.size()) : 0;
   status.st_blksize = 4096;
@@ -141,7 +149,8 @@ void on_init(void*, fuse_conn_info* connection) {
 
 void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   fuse_entry_param entry{};
-  if (parent == FUSE_ROOT_ID && std::strcmp(name, "disk") == 0) entry.ino = kDiskInode;
+  if (parent == FUSE_ROOT_ID && std::strcmp(name, "disk") == 0) entry.ino = kLinkInode;
+  if (parent == FUSE_ROOT_ID && server_of(request).name == name) entry.ino = kDiskInode;
   if (parent == FUSE_ROOT_ID && std::strcmp(name, "mark") == 0) entry.ino = kMarkInode;
   if (entry.ino == 0) {
     fuse_reply_err(request, ENOENT);
@@ -151,6 +160,10 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   entry.attr_timeout = kForever;
   entry.entry_timeout = kForever;
   fuse_reply_entry(request, &entry);
+}
+
+void on_readlink(fuse_req_t request, fuse_ino_t) {
+  fuse_reply_readlink(request, server_of(request).name.c_str());
 }
 
 void on_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
@@ -222,6 +235,7 @@ fuse_lowlevel_ops operations() {
   fuse_lowlevel_ops ops{};
   ops.init = on_init;
   ops.lookup = on_lookup;
+  ops.readlink = on_readlink;
   ops.getattr = on_getattr;
   ops.setattr = on_setattr;
   ops.open = on_open;
@@ -276,7 +290,7 @@ int serve(fuse_session* session, Server& server) {
 int record(const RecorderOptions& options) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::signal(SIGINT, SIG_IGN);  // the controller decides what Ctrl-C means
-  Server server{ServedDisk(options), {}, {}};
+  Server server{.disk = ServedDisk(options)};
   // Nobody must have to write to this disk in order to give memory to this process.
   const int unlocked = mlockall(MCL_CURRENT | MCL_FUTURE) < 0 ? errno : 0;
   prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);

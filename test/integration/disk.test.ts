@@ -53,7 +53,7 @@ function loops(folder: string): string[] {
   return execaSync('losetup', ['-a'])
     .stdout.split('\n')
     .filter((line) => {
-      const owner = /memfd:plugpull-disk-(\d+)-/.exec(line)?.[1];
+      const owner = /plugpull-disk-(\d+)-/.exec(line)?.[1];
       if (owner === undefined) return line.includes(folder);
       return ours.has(Number(owner)) || !existsSync(`/proc/${owner}`);
     });

@@ -35,6 +35,8 @@ std::string name_of_dead() {
 TEST_CASE("an owner is gone when its process is, not before, and is not taken for another with its number") {
   CHECK(!owner_is_gone(backing(owner_name())));
   CHECK(owner_is_gone(backing(name_of_dead())));
+  CHECK(owner_is_gone("/" + name_of_dead()));
+  CHECK(!owner_is_gone("/" + owner_name()));
   // Our own number, as if given to us after its death.
   const std::string name = owner_name();
   const size_t start = name.find('-', std::string("plugpull-disk-").size()) + 1;
@@ -48,4 +50,5 @@ TEST_CASE("what is not surely ours to give back has no dead owner") {
   CHECK(!owner_is_gone("/memfd:plugpull-disk-4194305 (deleted)"));
   CHECK(!owner_is_gone("/memfd:plugpull-disk-4194305-x-4 (deleted)"));
   CHECK(!owner_is_gone("/tmp" + backing(name_of_dead())));
+  CHECK(!owner_is_gone("/tmp/" + name_of_dead()));
 }

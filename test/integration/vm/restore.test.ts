@@ -139,7 +139,7 @@ describe('guests that are restored', function () {
       const mounted = await vm.agent.call('mount', { device: dataDevice, fs, dir: '/mnt/data' });
       expect(mounted).to.deep.equal({ error: null });
       await vm.agent.call('put', { path: '/mnt/data/a', mode: 0o644, offset: 0, data: 'YQ==' });
-      await vm.agent.call('freeze', { dir: '/mnt/data' });
+      await vm.agent.call('quiesce', { dir: '/mnt/data' });
       await vm.agent.call('unmount', { dir: '/mnt/data' });
       const { text } = await vm.agent.call('kernelLog', {});
       expect(text.toLowerCase()).to.contain(fs);
