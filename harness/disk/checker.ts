@@ -1,8 +1,8 @@
 /** Checks crash states, one after the other, as cheaply as the target allows. */
-import { execa } from 'execa';
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import path from 'node:path';
+import { runProgram } from '../core/run-program.js';
 import type { Target, BackendTarget } from '../core/target.js';
 import { leftBehind, within } from '../core/left-behind.js';
 import { makeRoom } from './room.js';
@@ -224,7 +224,7 @@ class ResidentChecker implements Checker {
     const folder = mkdtempSync(path.join(this.folder, 'check-'));
     const requests = path.join(folder, 'requests');
     const answers = path.join(folder, 'answers');
-    await execa('mkfifo', [requests, answers]);
+    await runProgram('mkfifo', [requests, answers]);
     const child: Child = {
       folder,
       requests: openSync(requests, constants.O_RDWR),

@@ -1,7 +1,7 @@
 /** The file systems under power cuts. A new one is a file in fs/ and a name here, and nothing else. */
-import { execa } from 'execa';
 import { truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
+import { loadExeca } from '../core/execa.js';
 import { UnavailableError, UsageError } from '../core/errors.js';
 import { btrfs } from './fs/btrfs.js';
 import { ext4 } from './fs/ext4.js';
@@ -108,6 +108,7 @@ export async function makeImage(fs: FileSystem, image: string): Promise<void> {
 export async function makeFileSystem(fs: FileSystem, device: string, bytes?: number): Promise<void> {
   const [program = '', ...args] = fs.mkfs;
   const { before = [], after = [] } = bytes === undefined ? {} : (kinds[fs.type]?.sized(bytes) ?? {});
+  const { execa } = await loadExeca();
   const made = await execa(program, [...args, ...before, device, ...after], {
     reject: false,
     timeout: 60_000,

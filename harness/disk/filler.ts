@@ -1,7 +1,7 @@
 /** Fills a file system but for a few bytes. The files lie beside the target's folder. */
-import { execa } from 'execa';
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
+import { loadExeca } from '../core/execa.js';
 import { PlugpullError, UnavailableError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { fillerFolder } from './room.js';
@@ -29,6 +29,7 @@ export async function fill(root: string, leaveBytes: number): Promise<void> {
 /** False where there is no space for it. */
 async function reserve(file: string, offset: number, length: number): Promise<boolean> {
   const args = ['--offset', String(offset), '--length', String(length), file];
+  const { execa } = await loadExeca();
   const done = await execa('fallocate', args, { reject: false, timeout: 60_000 });
   if (done.exitCode === 0) return true;
   if (done.code === 'ENOENT') {

@@ -1,6 +1,6 @@
 /** What a user would do with a file system that cannot be mounted: let its programs repair it, mount it, and look at the data. */
-import { execa } from 'execa';
 import { rmSync } from 'node:fs';
+import { loadExeca } from '../core/execa.js';
 import type { SubjectCheck } from '../subjects/subject.js';
 import type { FileSystem } from './file-systems.js';
 import { diskProgram } from './line-process.js';
@@ -28,6 +28,7 @@ export async function repair(
   const told: string[] = [];
   const ran: string[] = [];
   try {
+    const { execa } = await loadExeca();
     await execa(diskProgram(), ['restore', saved, image]);
     for (const [program = '', ...args] of fs.repair) {
       const command = [program, ...args].join(' ');
@@ -50,6 +51,7 @@ export async function repair(
 
 async function said(program: string, args: string[]): Promise<string> {
   const env = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  const { execa } = await loadExeca();
   const run = await execa(program, args, { reject: false, all: true, timeout: repairMillis, env });
   const how = run.exitCode === undefined ? run.shortMessage : `exit ${run.exitCode}`;
   return `${run.all.slice(-outputBytes)}\n${how ?? 'it did not end'}`;

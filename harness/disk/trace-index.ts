@@ -1,5 +1,5 @@
 /** The index of a recorded trace: its epochs, what is pending in each, and what was acked when. */
-import { execa } from 'execa';
+import { loadExeca } from '../core/execa.js';
 import { diskProgram } from './line-process.js';
 
 export interface Operation {
@@ -44,6 +44,7 @@ export const beginMark = 'begin';
 export const ackMark = (commit: number): string => `ack ${commit}`;
 
 export async function readTraceIndex(trace: string): Promise<TraceIndex> {
+  const { execa } = await loadExeca();
   const child = execa(diskProgram(), ['list', trace], { buffer: { stdout: false }, timeout: 600_000 });
   const reader = new IndexReader();
   for await (const line of child) reader.line(line);

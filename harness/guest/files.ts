@@ -1,8 +1,8 @@
 /** Files and folders of the agent's machine. */
-import { execa } from 'execa';
 import picomatch from 'picomatch';
 import { open, mkdir, rm, chmod } from 'node:fs/promises';
 import nodePath from 'node:path';
+import { runProgram } from '../core/run-program.js';
 import { native } from '../../native/index.js';
 import { filesEqual } from '../rigs/compare.js';
 import { type Params, ParamsError, path, text, texts, whole } from './params.js';
@@ -43,7 +43,7 @@ export async function get(params: Params): Promise<{ data: string; bytes: number
 
 export async function pack(params: Params): Promise<null> {
   const archive = ['-c', '--sparse', '-f', path(params, 'file'), '-C', path(params, 'dir'), '.'];
-  await execa('tar', archive, { timeout: packMillis });
+  await runProgram('tar', archive, { timeout: packMillis });
   return null;
 }
 

@@ -2,11 +2,11 @@
  * Marks that the controller must confirm, for a workload in a process that has no event loop: it writes each to one
  * named pipe and then waits for a byte from another.
  */
-import { execa } from 'execa';
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { runProgram } from '../core/run-program.js';
 import { LineCutter } from './lines.js';
 
 /** Marks that the workload waits at. */
@@ -28,7 +28,7 @@ export class Gate {
     const folder = mkdtempSync(path.join(tmpdir(), 'plugpull-marks-'));
     const port = path.join(folder, 'marks');
     const gate = path.join(folder, 'gate');
-    await execa('mkfifo', [port, gate]);
+    await runProgram('mkfifo', [port, gate]);
     // Opened for both, so that opening does not wait for the other side.
     const fd = openSync(port, constants.O_RDWR | constants.O_NONBLOCK);
     const socket = new Socket({ fd, readable: true, writable: false });

@@ -1,7 +1,7 @@
 /** Crash states of a recorded disk, shown to the agent's kernel. */
-import { execa } from 'execa';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { runProgram } from '../core/run-program.js';
 import { native } from '../../native/index.js';
 import { createChecker } from '../disk/checker.js';
 import { parseFileSystem } from '../disk/file-systems.js';
@@ -127,7 +127,7 @@ async function fileOf(from: Params, copy: string): Promise<string> {
   const file = pathOf(from, 'path');
   if (from.bytes === undefined) return file;
   const bytes = whole(from, 'bytes');
-  await execa(
+  await runProgram(
     'dd',
     [
       `if=${file}`,
@@ -140,6 +140,6 @@ async function fileOf(from: Params, copy: string): Promise<string> {
     ],
     { timeout: 120_000 },
   );
-  await execa('truncate', ['--size', String(bytes), copy], { timeout: 10_000 });
+  await runProgram('truncate', ['--size', String(bytes), copy], { timeout: 10_000 });
   return copy;
 }

@@ -1,6 +1,6 @@
 /** File systems on the agent's block devices. */
-import { execa } from 'execa';
 import { mkdirSync } from 'node:fs';
+import { loadExeca } from '../core/execa.js';
 import { PlugpullError } from '../core/errors.js';
 import { makeFileSystem, parseFileSystem } from '../disk/file-systems.js';
 import { LineProcess, type MappedExtent } from '../disk/line-process.js';
@@ -60,6 +60,7 @@ export class Storage {
     const device = path(params, 'device');
     const said: string[] = [];
     for (const [program = '', ...args] of fs.repair) {
+      const { execa } = await loadExeca();
       const done = await execa(program, [...args, device], {
         reject: false,
         all: true,

@@ -1,5 +1,5 @@
 /** What rig `disk` must know of a kind of file system. */
-import { execa } from 'execa';
+import { loadExeca } from '../../core/execa.js';
 
 export const mib = 1024 ** 2;
 
@@ -49,6 +49,7 @@ export const asIs = (offset: number): number => offset;
 /** Output of a program that only makes names better: without it, places are called metadata. */
 export async function ask(program: string, ...args: string[]): Promise<string> {
   const env = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  const { execa } = await loadExeca();
   const asked = await execa(program, args, { reject: false, timeout: 20_000, env });
   return asked.exitCode === 0 ? asked.stdout : '';
 }
