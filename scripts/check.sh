@@ -17,4 +17,5 @@ scripts/with-reflink.sh make -s -C native/test -j"$(nproc)" check
 make -s -C native/disk/test -j"$(nproc)" check
 
 section "tests"
-npx --no-install mocha "$@"
+# Files at a time, as many as cores: much of their time is waiting.
+npx --no-install mocha --parallel --jobs "$(nproc)" "$@"
