@@ -82,9 +82,3 @@ if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.j
 fi
 echo "setup: building" >&2
 bash scripts/build.sh >&2
-if [ "${1:-}" = "--with-tests" ]; then
-  # Kept in the cache: built once on a machine.
-  echo "setup: building guest images" >&2
-  bin/plugpull image build 6.1 6.12 >&2 ||
-    echo "setup: there are no guest images; going on without" >&2
-fi
