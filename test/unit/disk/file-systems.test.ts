@@ -10,9 +10,9 @@ import { UsageError } from '../../../harness/core/errors.js';
 
 describe('file systems of rig disk', () => {
   it('takes mount options after a colon and mkfs options after another', () => {
-    expect(parseFileSystem('ext4').options).to.equal('noinit_itable');
+    expect(parseFileSystem('ext4').options).to.equal('noinit_itable,no_mbcache');
     const odd = parseFileSystem('ext4:data=writeback+noatime:-O ^has_journal');
-    expect(odd).to.include({ type: 'ext4', options: 'noinit_itable,data=writeback,noatime' });
+    expect(odd).to.include({ type: 'ext4', options: 'noinit_itable,no_mbcache,data=writeback,noatime' });
     expect(odd.mkfs.slice(-2)).to.deep.equal(['-O', '^has_journal']);
     expect(odd.name).to.equal('ext4:data=writeback+noatime:-O ^has_journal');
     expect(parseFileSystem('xfs::-m reflink=0').mkfs.slice(-2)).to.deep.equal(['-m', 'reflink=0']);
