@@ -59,8 +59,8 @@ export class Storage {
     const fs = parseFileSystem(text(params, 'fs'));
     const device = path(params, 'device');
     const said: string[] = [];
+    const { execa } = await loadExeca();
     for (const [program = '', ...args] of fs.repair) {
-      const { execa } = await loadExeca();
       const done = await execa(program, [...args, device], {
         reject: false,
         all: true,

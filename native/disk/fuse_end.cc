@@ -6,12 +6,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
 
 #include "native/disk/files.h"
+#include "native/disk/outlive.h"
 
 namespace plugpull::disk {
 
@@ -24,10 +24,7 @@ constexpr int kRecorderFd = 3;
 }  // namespace
 
 int end_fuse(const std::string& abort_file) {
-  setsid();
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
-  close_range(1, 2, 0);
-  close_range(kRecorderFd + 1, ~0U, 0);
+  outlive_starter({0, kRecorderFd});
   // The end of input shows as POLLHUP; its lines are the recorder's to read.
   pollfd fds[] = {{kRecorderFd, POLLIN, 0}, {0, 0, 0}};
   while (poll(fds, 2, -1) < 0) continue;

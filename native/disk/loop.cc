@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
+#include "native/disk/outlive.h"
 #include "native/disk/owner.h"
 
 namespace plugpull::disk {
@@ -25,14 +25,10 @@ namespace {
 constexpr int kAttempts = 64;
 
 [[noreturn]] void outlive(int pipe, const std::string& path, dev_t device, ino_t inode) {
-  setsid();
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
-  prctl(PR_SET_PDEATHSIG, 0);
+  outlive_starter({pipe});
   prctl(PR_SET_NAME, "plugpull-unloop");
-  dup2(pipe, 0);
-  close_range(1, ~0U, 0);
   char byte;
-  while (read(0, &byte, 1) < 0 && errno == EINTR) continue;
+  while (read(pipe, &byte, 1) < 0 && errno == EINTR) continue;
   detach_loop(path, device, inode);
   _exit(0);
 }

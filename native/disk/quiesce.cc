@@ -9,11 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 
 #include "native/disk/files.h"
+#include "native/disk/outlive.h"
 
 namespace plugpull::disk {
 
@@ -31,9 +32,7 @@ struct Outcome {
 // In a process of its own, which no signal to its group ends and which outlives the one that asked: SIGKILL
 // between the two calls would leave the file system frozen for good.
 [[noreturn]] void freeze_and_thaw(int fd, int answers) {
-  setsid();
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
-  prctl(PR_SET_PDEATHSIG, 0);
+  outlive_starter({std::min(fd, answers), std::max(fd, answers)});
   prctl(PR_SET_NAME, "plugpull-thaw");
   Outcome outcome;
   if (ioctl(fd, FIFREEZE, 0) < 0) {
