@@ -3,10 +3,8 @@
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,15 +21,6 @@ namespace {
 
 // Others may take the free device between our asking for it and our using it.
 constexpr int kAttempts = 64;
-
-[[noreturn]] void outlive(int pipe, const std::string& path, dev_t device, ino_t inode) {
-  outlive_starter({pipe});
-  prctl(PR_SET_NAME, "plugpull-unloop");
-  char byte;
-  while (read(pipe, &byte, 1) < 0 && errno == EINTR) continue;
-  detach_loop(path, device, inode);
-  _exit(0);
-}
 
 }  // namespace
 
@@ -95,22 +84,7 @@ void sweep_loops() noexcept {
 Fd guard_loop(const Loop& loop, int backing) {
   struct stat status {};
   check(fstat(backing, &status), "stat the image");
-  int ends[2];
-  check(pipe2(ends, O_CLOEXEC), "pipe");
-  // Twice, so that it is no child of ours that somebody would have to wait for.
-  const pid_t child = check(fork(), "fork");
-  if (child == 0) {
-    close(ends[1]);
-    const pid_t grandchild = fork();
-    if (grandchild != 0) _exit(grandchild < 0 ? 1 : 0);
-    outlive(ends[0], loop.path, status.st_dev, status.st_ino);
-  }
-  close(ends[0]);
-  Fd mine(ends[1]);
-  int end = 0;
-  while (waitpid(child, &end, 0) < 0 && errno == EINTR) continue;
-  if (end != 0) fail(EAGAIN, "start the process that gives back " + loop.path);
-  return mine;
+  return when_gone("plugpull-unloop", [&] { detach_loop(loop.path, status.st_dev, status.st_ino); });
 }
 
 }  // namespace plugpull::disk

@@ -1,9 +1,13 @@
 #include "native/disk/outlive.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <string>
 
 namespace plugpull::disk {
 
@@ -18,6 +22,30 @@ void outlive_starter(std::initializer_list<int> kept) {
     next = number + 1;
   }
   close_range(next, ~0U, 0);
+}
+
+Fd when_gone(const char* name, const std::function<void()>& act) {
+  int ends[2];
+  check(pipe2(ends, O_CLOEXEC), "pipe");
+  // Twice, so that it is no child of ours that somebody would have to wait for.
+  const pid_t child = check(fork(), "fork");
+  if (child == 0) {
+    close(ends[1]);
+    const pid_t grandchild = fork();
+    if (grandchild != 0) _exit(grandchild < 0 ? 1 : 0);
+    outlive_starter({ends[0]});
+    prctl(PR_SET_NAME, name);
+    char byte;
+    while (read(ends[0], &byte, 1) < 0 && errno == EINTR) continue;
+    act();
+    _exit(0);
+  }
+  close(ends[0]);
+  Fd mine(ends[1]);
+  int end = 0;
+  while (waitpid(child, &end, 0) < 0 && errno == EINTR) continue;
+  if (end != 0) fail(EAGAIN, std::string("start ") + name);
+  return mine;
 }
 
 }  // namespace plugpull::disk
