@@ -31,15 +31,17 @@ const rounds = 5;
 interface Shown {
   workers: number;
   undo: 'auto' | 'trace' | 'compare';
+  shownBy?: 'loop';
 }
 
-/** Reads seen by 1, 2 and 4; not seen, changes found by tracepoint and by comparison. */
+/** Reads seen by 1, 2 and 4; not seen, changes found by tracepoint and by comparison; seen, and by loop devices only. */
 const ways: readonly Shown[] = [
   { workers: 1, undo: 'auto' },
   { workers: 2, undo: 'auto' },
   { workers: 4, undo: 'auto' },
   { workers: 4, undo: 'trace' },
   { workers: 4, undo: 'compare' },
+  { workers: 4, undo: 'auto', shownBy: 'loop' },
 ];
 
 /** States shown a second by so many sources at once: mounted, recovered, checked, undone. None of them twice in a row. */
@@ -47,7 +49,7 @@ async function rate(
   recording: Recording,
   index: TraceIndex,
   folder: string,
-  { workers, undo }: Shown,
+  { workers, ...how }: Shown,
 ): Promise<number> {
   const presenters: Presenter[] = [];
   const states = take(index, distinctStates);
@@ -55,9 +57,7 @@ async function rate(
     for (let slot = 0; slot < workers; slot++) {
       const own = mkdtempSync(path.join(folder, 'shown-'));
 
-      presenters.push(
-        await Presenter.start(recording, createChecker(target, seed, own), own, unit, { undo }),
-      );
+      presenters.push(await Presenter.start(recording, createChecker(target, seed, own), own, unit, how));
     }
     let next = 0;
     const show = async (presenter: Presenter): Promise<void> => {
@@ -231,7 +231,8 @@ export async function benchDisk(argument: string | undefined): Promise<unknown> 
         for (const [way, all] of rates) all.push(await rate(recording, index, folder, way));
       }
       const medians = [...rates].map(
-        ([{ workers, undo }, all]) => [`${undo} ${workers}`, median(all)] as const,
+        ([{ workers, undo, shownBy = '' }, all]) =>
+          [`${undo} ${workers} ${shownBy}`.trim(), median(all)] as const,
       );
       const naive = await naiveRate(recording, index, folder);
       results[name] = {

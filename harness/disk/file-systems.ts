@@ -54,6 +54,8 @@ export interface FileSystem {
   options: string;
   repair: readonly (readonly string[])[];
   pkg: string;
+  /** Its states can be shown on a zram device, and are more quickly shown there. */
+  zram: boolean;
   /** Options that were asked for, beside those of every image. */
   asked: { mount: string[]; mkfs: string[] };
 }
@@ -90,6 +92,8 @@ export function parseFileSystem(spec: string): FileSystem {
     options: [...kind.mount, ...given].join(','),
     repair: kind.repair,
     pkg: kind.pkg,
+    // With options of the user's own its blocks may be smaller than zram's sectors.
+    zram: kind.zram === true && mkfs.length === 0,
     asked: { mount: given, mkfs },
   };
 }

@@ -1,5 +1,5 @@
 /** Shows crash states of a recording to the kernel and lets them be checked. One for each worker. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { PlugpullError } from '../core/errors.js';
 import { lazilyUnmount } from '../rigs/scratch.js';
@@ -24,6 +24,8 @@ import {
 } from './state-source.js';
 
 export interface PresenterOptions {
+  /** Where states are mounted; not there: where it is quickest. */
+  shownBy?: 'loop' | 'zram';
   /** How changes by the kernel are found; see `plugpull-disk explore`. */
   undo?: 'auto' | 'trace' | 'compare';
   /** After every n-th state the whole disk is compared with what it should hold. 0: never; not there: now and then. */
@@ -42,6 +44,8 @@ export interface PresenterOptions {
 export class Presenter implements StateSource {
   reads: ReadWatch | null = null;
   written: number | null = null;
+  /** As the kernel's log names it. */
+  device: string | null = null;
   private last: ReadSet | null = null;
   /** The process that the explorer asks for checks. */
   private handed: Handed | null = null;
@@ -75,6 +79,8 @@ export class Presenter implements StateSource {
   private async begin(): Promise<void> {
     const { fs, base, trace } = this.recording;
     const { undo = 'auto', auditUndo, eventPages, forgetReads, forgetWrites } = this.options;
+    // Recorded on sectors of 512 bytes, a program of somebody's own may rely on them, our backends do not.
+    const quickest = fs.zram && this.checker.hand !== undefined ? 'zram' : 'loop';
     const rare = Object.entries({
       '--audit-undo': auditUndo,
       '--event-pages': eventPages,
@@ -86,9 +92,10 @@ export class Presenter implements StateSource {
     this.explorer = await LineProcess.start(
       ...['explore', '--base', base, '--trace', trace, '--folder', this.mount],
       ...['--data', dataFolder, '--type', fs.type, '--options', fs.options],
-      ...['--unit', String(this.unit), '--undo', undo],
+      ...['--unit', String(this.unit), '--undo', undo, '--device', this.options.shownBy ?? quickest],
       ...rare.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
     );
+    this.device = path.basename(await this.explorer.ask('device'));
   }
 
   /** Another explorer, with another device and folder, instead of one that hangs. What was learnt is gone. */
@@ -104,10 +111,6 @@ export class Presenter implements StateSource {
 
   private get patience(): number {
     return this.options.patienceMillis ?? mountMillis;
-  }
-
-  get device(): string | null {
-    return deviceOfExplorer(this.explorer.pid);
   }
 
   /** The target's folder in the mounted state. */
@@ -284,19 +287,6 @@ export class Presenter implements StateSource {
       return end();
     });
   }
-}
-
-/** The loop device whose file bears the number of its owner. */
-function deviceOfExplorer(pid: number | undefined): string | null {
-  for (const name of readdirSync('/sys/block').filter((one) => one.startsWith('loop'))) {
-    try {
-      const file = readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8');
-      if (new RegExp(`memfd:plugpull-disk-${pid ?? 'none'}\\b`).test(file)) return name;
-    } catch {
-      continue; // it is not in use
-    }
-  }
-  return null;
 }
 
 function refused(answer: string): SubjectCheck {

@@ -12,6 +12,8 @@ export function presentersAtOnce(
   wanted: number,
 ): number {
   const written = statSync(base).blocks * 512 + (changed ?? statSync(trace).size);
-  const inMemory = Math.floor(memoryBytes / Math.min(fs.bytes, written));
+  // A zram device is a copy of it, which may not be compressible.
+  const copies = fs.zram ? 2 : 1;
+  const inMemory = Math.floor(memoryBytes / (copies * Math.min(fs.bytes, written)));
   return Math.max(1, Math.min(wanted, mountsAtOnce(fs.type), inMemory));
 }

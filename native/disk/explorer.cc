@@ -1,8 +1,6 @@
 #include "native/disk/explorer.h"
 
-#include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,11 +18,11 @@
 #include "native/disk/bio_watch.h"
 #include "native/disk/choices.h"
 #include "native/disk/lines.h"
-#include "native/disk/loop.h"
 #include "native/disk/medium.h"
 #include "native/disk/mounts.h"
 #include "native/disk/read_sets.h"
 #include "native/disk/resident_checker.h"
+#include "native/disk/shown_disk.h"
 #include "native/disk/state_file.h"
 #include "native/disk/timeline.h"
 
@@ -54,22 +52,23 @@ class Explorer {
         // Its mount namespace ends with its last process.
       }
     }
-    struct stat status {};
-    if (!loop_.path.empty() && fstat(medium_.fd(), &status) == 0) {
-      detach_loop(loop_.path, status.st_dev, status.st_ino);
-    }
   }
 
   // A device of its own, for all states.
   void attach() {
-    sweep_loops();
-    loop_ = attach_loop(medium_.fd(), false, false);
-    guard_ = guard_loop(loop_, medium_.fd());
-    loop_.held.reset();
+    if (options_.device == "zram" && options_.undo != "compare") {
+      try {
+        disk_ = shown_by_zram(medium_, options_.folder);
+        watch();
+        return;
+      } catch (const std::system_error& error) {
+        std::fprintf(stderr, "note: states are shown by a loop device: %s\n", error.what());
+      }
+    }
+    disk_ = shown_by_loop(medium_);
     if (options_.undo == "compare") return;
     try {
-      const Watched what = options_.undo == "trace" ? Watched::kWrites : Watched::kAll;
-      watch_.emplace(loop_.major, loop_.minor, what, options_.event_pages);
+      watch();
     } catch (const std::system_error& error) {
       if (options_.undo == "trace") throw;
       std::fprintf(stderr, "note: changes are found by comparison: %s\n", error.what());
@@ -86,6 +85,7 @@ class Explorer {
     if (command == "checker") return take_checker(words);
     if (command == "check") return show(words);
     if (command == "stop") return "ok";
+    if (command == "device") return "ok " + disk_->path();
     if (command == "sees") return sees_reads() ? "ok 1" : "ok 0";
     if (command == "learn") return learn(words);
     if (command == "open") return open_writes(words);
@@ -95,6 +95,12 @@ class Explorer {
 
  private:
   bool sees_reads() const { return watch_ && options_.undo != "trace"; }
+
+  void watch() {
+    const auto [major, minor] = disk_->number();
+    const Watched what = options_.undo == "trace" ? Watched::kWrites : Watched::kAll;
+    watch_.emplace(major, minor, what, options_.event_pages);
+  }
 
   void make_durable(const Epoch& epoch) {
     for (const size_t index : epoch.now_durable)
@@ -155,7 +161,7 @@ class Explorer {
 
   std::string mount_state() {
     try {
-      mount_device(loop_.path, options_.folder, options_.type, options_.mount_options);
+      mount_device(disk_->path(), options_.folder, options_.type, options_.mount_options);
     } catch (const std::system_error& error) {
       return "refused " + std::to_string(error.code().value()) + " " + error.what();
     }
@@ -167,6 +173,7 @@ class Explorer {
     make(words);
     // Reads of an earlier state, if its end was never asked for.
     see();
+    if (disk_->show()) look_away();
     bios_.clear();
     return mount_state();
   }
@@ -211,7 +218,7 @@ class Explorer {
   void see() {
     if (!watch_) return;
     const bool all = watch_->drain([this](const Bio& bio) {
-      if (!bio.read && !forgotten(++writes_, options_.forget_writes)) medium_.touched(bio.offset, bio.length);
+      if (!bio.read && !forgotten(++writes_, options_.forget_writes)) disk_->written(bio.offset, bio.length);
       if (bios_.size() < kMaxBios) {
         bios_.push_back(bio);
       } else {
@@ -221,11 +228,17 @@ class Explorer {
     if (!all) overflow_ = unknown_ = true;
   }
 
+  // What we ourselves have asked of the device is none of the kernel's reads and writes. If not all of it is
+  // seen nothing is missed: nobody else uses the device then.
+  void look_away() {
+    if (watch_) watch_->drain([](const Bio&) {});
+  }
+
   std::string end() {
     if (mounted_) unmount(options_.folder);
     mounted_ = false;
     see();
-    if (!watch_ || overflow_) medium_.find_changes();
+    if (!watch_ || overflow_) disk_->written_anywhere();
     medium_.undo();
     audit();
     const auto reads = std::count_if(bios_.begin(), bios_.end(), [](const Bio& bio) { return bio.read; });
@@ -247,8 +260,10 @@ class Explorer {
 
   // After a missed change no state would be what it is said to be.
   void audit() {
-    if (!missed_ && options_.audit_undo != 0 && ++ended_ % options_.audit_undo == 0)
-      missed_ = medium_.missed();
+    if (!missed_ && options_.audit_undo != 0 && ++ended_ % options_.audit_undo == 0) {
+      missed_ = disk_->missed();
+      look_away();
+    }
     refuse_if_missed();
   }
 
@@ -316,8 +331,7 @@ class Explorer {
   std::vector<Epoch> epochs_;
   Medium medium_;
   ReadSets known_;
-  Loop loop_;
-  Fd guard_;
+  std::unique_ptr<ShownDisk> disk_;
   std::optional<BioWatch> watch_;
   size_t epoch_ = 0;
   bool mounted_ = false;

@@ -22,6 +22,9 @@ struct ExplorerOptions {
   // what it reads; or, where that is not to be had, `compare`: the whole disk is compared after each state.
   // `trace`: only what it writes is seen, which is quicker.
   std::string undo = "auto";
+  // What shows the states (see shown_disk.h): `loop`; or `zram`, which is quicker for some file systems, and
+  // which is not taken where it is not to be had or where what the kernel writes is not seen.
+  std::string device = "loop";
   // After every n-th state the whole disk is compared with what it should hold. 0: never.
   uint64_t audit_undo = 64;
   // Pages of events that each CPU holds while a state is shown; a power of two.
@@ -34,6 +37,7 @@ struct ExplorerOptions {
 
 // Serves lines from standard input, one answer (`ok …` or `error …`) to each, until its end:
 //   sees: `ok 1` if what the kernel reads and writes is seen, else `ok 0`
+//   device: the block device on which states are mounted
 //   digest EPOCH CHOICES…: for each of these states the digest of its content and, each after a colon, names
 //     of what was learnt with which it agrees
 //   try EPOCH CHOICES: makes the state and mounts it; `ok`, or `refused ERRNO TEXT` if it cannot be mounted

@@ -32,9 +32,8 @@ constexpr char kUsage[] =
     "           [--eio-reads-from N] [--eio-writes-from N] [--eio-flushes-from N] [--full-after BYTES]\n"
     "       plugpull-disk explore --base FILE --trace FILE --folder DIR --type FS [--options LIST] [--data "
     "FOLDER]\n"
-    "           [--unit BYTES] [--undo auto|trace|compare] [--audit-undo N] [--event-pages N] "
-    "[--forget-reads N]\n"
-    "           [--forget-writes N]\n"
+    "           [--unit BYTES] [--undo auto|trace|compare] [--device loop|zram] [--audit-undo N]\n"
+    "           [--event-pages N] [--forget-reads N] [--forget-writes N]\n"
     "       plugpull-disk hand\n"
     "       plugpull-disk list TRACE\n"
     "       plugpull-disk restore TRACE IMAGE\n"
@@ -119,11 +118,13 @@ int run_explore(Flags flags) {
   options.data = flags.text("--data", options.data);
   options.unit = flags.number("--unit", 4096);
   options.undo = flags.text("--undo", "auto");
+  options.device = flags.text("--device", options.device);
   options.audit_undo = flags.number("--audit-undo", options.audit_undo);
   options.event_pages = flags.number("--event-pages", options.event_pages);
   options.forget_reads = flags.number("--forget-reads", 0);
   options.forget_writes = flags.number("--forget-writes", 0);
   flags.end();
+  if (options.device != "loop" && options.device != "zram") throw Usage("--device is loop or zram");
   if (options.unit != 512 && options.unit != 4096) throw Usage("--unit is 512 or 4096");
   return explore(options);
 }

@@ -60,6 +60,7 @@ Medium::Medium(const std::string& base)
       memfd_(check(memfd_create(owner_name().c_str(), MFD_CLOEXEC), "memfd")),
       dirty_(mapped_ / kBlock),
       changed_(mapped_ / kBlock),
+      altered_(mapped_ / kBlock),
       base_digests_(mapped_ / kBlock, 0),
       durable_digests_(mapped_ / kBlock, 0) {
   const Fd image(check(open(base.c_str(), O_RDONLY | O_CLOEXEC), "open " + base));
@@ -70,6 +71,7 @@ Medium::Medium(const std::string& base)
     read_all(image.get(), data.data(), length, offset, "read " + base);
     write_all_at(memfd_.get(), data.data(), length, offset, "fill the memfd");
     base_data_.push_back({offset, offset + length});
+    altered_.add_range(offset, length);
   });
   base_ = map(mapped_, PROT_READ, MAP_PRIVATE, image.get());
   device_ = map(mapped_, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_.get());
@@ -133,6 +135,7 @@ void Medium::make_durable(const TraceReader& trace, const Record& record, const 
 void Medium::put(const TraceReader& trace, const Record& record, const std::vector<bool>& mask, uint64_t unit,
                  const Ranges& hidden) {
   dirty_.add_range(record.offset, record.length);
+  altered_.add_range(record.offset, record.length);
   for (const auto& [from, to] : parts_of(record, mask, unit, hidden)) {
     if (const char* data = written(trace, record, from); data != nullptr) {
       std::memcpy(device_ + from, data, to - from);
@@ -206,6 +209,7 @@ uint64_t Medium::digest() const {
 void Medium::undo() {
   for (const uint64_t block : dirty_.list()) {
     std::memcpy(device_ + block * kBlock, durable_[block], kBlock);
+    altered_.add(block);
   }
   dirty_.clear();
 }

@@ -65,6 +65,9 @@ class Medium {
                     const Ranges& hidden = {}) const;
   // Somebody else has changed this part of the device.
   void touched(uint64_t offset, uint64_t length) { dirty_.add_range(offset, length); }
+  // Blocks of the device that may have changed since they were last forgotten: for who keeps a copy of it.
+  const std::vector<uint64_t>& altered_blocks() const { return altered_.list(); }
+  void forget_altered() { altered_.clear(); }
   // Somebody else may have changed any part of it.
   void find_changes();
   // After undo(): does the whole device hold what is durable? Else the number of a block that does not.
@@ -106,6 +109,7 @@ class Medium {
   char* device_ = nullptr;
   BlockSet dirty_;       // device and durable may differ
   BlockSet changed_;     // durable and base may differ
+  BlockSet altered_;     // the device may have changed
   uint64_t digest_ = 0;  // of what is durable, relative to the base
   // By block; 0: not known yet.
   mutable std::vector<uint64_t> base_digests_;

@@ -19,7 +19,7 @@ describe('a check that the explorer asks for', function () {
   });
   beforeEach(async () => {
     ({ folder, remove } = temporaryFolder());
-    explorer = await Explorer.start(folder, await emptyDisk(folder, 'ext4'), '--audit-undo', '1');
+    explorer = await Explorer.start(folder, await emptyDisk(folder, 'ext4'), ['--audit-undo', '1']);
     await takeOver();
   });
   afterEach(async () => {

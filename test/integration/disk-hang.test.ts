@@ -45,7 +45,7 @@ describe('a mount that hangs', function () {
     try {
       const state = { epoch, choices: '-' };
       expect((await presenter.check(state, 0))[0]).to.include({ outcome: 'consistent', state: 0 });
-      expect(presenter.device).to.match(/^loop\d+$/);
+      expect(presenter.device).to.match(/^(loop|zram)\d+$/);
       const { explorer } = presenter as unknown as { explorer: LineProcess };
       process.kill(explorer.pid ?? 0, 'SIGSTOP');
       const [hung] = await presenter.check(state, 0);

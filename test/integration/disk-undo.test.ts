@@ -1,11 +1,21 @@
 /** Is a disk put back after each crash state, and given back, whatever happens? Needs root, FUSE and loop devices. */
 import { expect } from 'chai';
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { execa } from 'execa';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { FileSystem } from '../../harness/disk/file-systems.js';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { processesNaming, temporaryFolder, until } from '../support/cli.js';
 import { emptyDisk, Explorer } from '../support/explorer.js';
+
+const zramControl = '/sys/class/zram-control';
+
+/** The name under which a process that is gone would have held something; see native/disk/owner.h. */
+async function deadOwner(): Promise<string> {
+  const tell = 'echo $$; cut -d" " -f22 /proc/$$/stat; stat -L -c %i /proc/self/ns/pid';
+  const { stdout } = await execa('sh', ['-c', tell]);
+  return `plugpull-disk-${stdout.split('\n').join('-')}`;
+}
 
 /** Changes the mounted state by more requests than one page of events holds. */
 function change(folder: string): void {
@@ -31,8 +41,8 @@ describe('the disk on which crash states are shown', function () {
     remove();
   });
 
-  const start = async (fs: FileSystem, ...flags: string[]): Promise<Explorer> => {
-    const explorer = await Explorer.start(folder, fs, ...flags);
+  const start = async (fs: FileSystem, flags: readonly string[], hidden?: string): Promise<Explorer> => {
+    const explorer = await Explorer.start(folder, fs, flags, hidden);
     explorers.push(explorer);
     return explorer;
   };
@@ -42,50 +52,95 @@ describe('the disk on which crash states are shown', function () {
     return explorer.ask('end');
   };
 
-  for (const undo of ['auto', 'trace', 'compare']) {
-    it(`is whole after each state, found by --undo ${undo}`, async () => {
-      const explorer = await start(await emptyDisk(folder, 'ext4'), '--undo', undo, '--audit-undo', '1');
-      expect(await explorer.ask('sees')).to.equal(undo === 'auto' ? 'ok 1' : 'ok 0');
-      for (let i = 0; i < 2; i++) {
-        const told = (await state(explorer)).split(' ');
-        expect(told[0]).to.equal('ok');
-        if (undo === 'trace') expect(Number(told[1])).to.equal(0);
-        if (undo !== 'compare') expect(Number(told[2])).to.be.greaterThan(150);
-        expect(told[3] === '-').to.equal(undo !== 'auto');
+  for (const device of ['loop', 'zram']) {
+    describe(`by ${device}`, () => {
+      before(function () {
+        if (device === 'zram' && !existsSync(zramControl)) this.skip(); // this kernel has no zram
+      });
+
+      for (const undo of device === 'loop' ? ['auto', 'trace', 'compare'] : ['auto', 'trace']) {
+        it(`is whole after each state, found by --undo ${undo}`, async () => {
+          const flags = ['--device', device, '--undo', undo, '--audit-undo', '1'];
+          const explorer = await start(await emptyDisk(folder, 'ext4'), flags);
+          expect(await explorer.ask('device')).to.match(new RegExp(`^ok /dev/${device}\\d+$`));
+          expect(await explorer.ask('sees')).to.equal(undo === 'auto' ? 'ok 1' : 'ok 0');
+          for (let i = 0; i < 2; i++) {
+            const told = (await state(explorer)).split(' ');
+            expect(told[0]).to.equal('ok');
+            if (undo === 'trace') expect(Number(told[1])).to.equal(0);
+            if (undo !== 'compare') expect(Number(told[2])).to.be.greaterThan(150);
+            expect(told[3] === '-').to.equal(undo !== 'auto');
+          }
+        });
+      }
+
+      it('is whole, too, where more happened than there is room for events', async () => {
+        const flags = ['--device', device, '--audit-undo', '1', '--event-pages', '1'];
+        const explorer = await start(await emptyDisk(folder, 'ext4'), flags);
+        for (let i = 0; i < 3; i++) expect(await state(explorer)).to.match(/^ok \d+ \d+ - -$/);
+      });
+
+      it('is used no more once a change was missed', async () => {
+        const flags = ['--device', device, '--audit-undo', '1', '--forget-writes', '5'];
+        const explorer = await start(await emptyDisk(folder, 'ext4'), flags);
+        expect(await state(explorer)).to.match(/^error block \d+ of the disk was changed unseen/);
+        expect(await explorer.ask('try 0 -')).to.match(/^error block \d+ /);
+      });
+
+      it('is given back where its process was killed with a state mounted', async () => {
+        const killed = await start(await emptyDisk(folder, 'ext4'), ['--device', device]);
+        expect(await killed.ask('try 0 -')).to.equal('ok');
+        expect(killed.devices()).to.have.length(1);
+        process.kill(killed.pid, 'SIGKILL');
+        await until('it is given back', () => killed.devices().length === 0);
+        await until('processes end', () => processesNaming(folder).length === 0);
+      });
+
+      it('is given back by the next one where all were killed, and only then', async () => {
+        const fs = await emptyDisk(folder, 'ext4');
+        const flags = ['--device', device];
+        const [living, killed] = [await start(fs, flags), await start(fs, flags)];
+        // The process that would give it back comes first.
+        const all = processesNaming(folder).filter((pid) => pid !== living.pid);
+        for (const pid of all.sort((a, b) => b - a)) process.kill(pid, 'SIGKILL');
+        await until('they end', () => processesNaming(folder).every((pid) => pid === living.pid));
+        expect(killed.devices()).to.have.length(1);
+        const next = await start(fs, flags);
+        await until('it is given back', () => killed.devices().length === 0);
+        expect(living.devices()).to.have.length(1);
+        for (const one of [living, next]) expect(await state(one)).to.match(/^ok /);
+        await Promise.all([living.close(), next.close()]);
+        await until('devices are given back', () =>
+          [living, next].every((one) => one.devices().length === 0),
+        );
+      });
+    });
+  }
+
+  for (const used of [false, true]) {
+    it(`${used ? 'stays if somebody else uses it' : 'is given back'} where its maker was killed while making it`, async function () {
+      if (!existsSync(zramControl)) this.skip(); // then the other tests say so
+      const fs = await emptyDisk(folder, 'ext4');
+      const number = readFileSync(path.join(zramControl, 'hot_add'), 'utf8').trim();
+      const disk = `/sys/block/zram${number}`;
+      try {
+        if (used) writeFileSync(path.join(disk, 'disksize'), '1M');
+        const note = path.join('/run', await deadOwner());
+        writeFileSync(note, `${number} 0\n`);
+        await (await start(fs, ['--device', 'zram'])).close();
+        expect(existsSync(disk)).to.equal(used);
+        expect(existsSync(note)).to.equal(false);
+      } finally {
+        if (existsSync(disk)) writeFileSync(path.join(zramControl, 'hot_remove'), number);
       }
     });
   }
 
-  it('is whole, too, where more happened than there is room for events', async () => {
-    const explorer = await start(await emptyDisk(folder, 'ext4'), '--audit-undo', '1', '--event-pages', '1');
-    for (let i = 0; i < 3; i++) expect(await state(explorer)).to.match(/^ok \d+ \d+ - -$/);
-  });
-
-  it('is used no more once a change was missed', async () => {
-    const explorer = await start(
-      await emptyDisk(folder, 'ext4'),
-      '--audit-undo',
-      '1',
-      '--forget-writes',
-      '5',
-    );
-    expect(await state(explorer)).to.match(/^error block \d+ of the disk was changed unseen/);
-    expect(await explorer.ask('try 0 -')).to.match(/^error block \d+ /);
-  });
-
-  it('is given back by the next one where all were killed, and only then', async () => {
-    const fs = await emptyDisk(folder, 'ext4');
-    const [living, killed] = [await start(fs), await start(fs)];
-    // The process that would give it back comes first.
-    const all = processesNaming(folder).filter((pid) => pid !== living.pid);
-    for (const pid of all.sort((a, b) => b - a)) process.kill(pid, 'SIGKILL');
-    await until('they end', () => processesNaming(folder).every((pid) => pid === living.pid));
-    expect(killed.loops()).to.have.length(1);
-    const next = await start(fs);
-    await until('it is given back', () => killed.loops().length === 0);
-    expect(living.loops()).to.have.length(1);
-    for (const one of [living, next]) expect(await state(one)).to.match(/^ok /);
-    await Promise.all([living.close(), next.close()]);
-    await until('loop devices are given back', () => [living, next].every((one) => one.loops().length === 0));
+  it('is a loop device where the kernel has no zram', async function () {
+    if (!existsSync(zramControl)) this.skip(); // then the other tests say so
+    const flags = ['--device', 'zram', '--audit-undo', '1'];
+    const explorer = await start(await emptyDisk(folder, 'ext4'), flags, zramControl);
+    expect(await explorer.ask('device')).to.match(/^ok \/dev\/loop\d+$/);
+    expect(await state(explorer)).to.match(/^ok \d+ \d+ [^-]/);
   });
 });

@@ -12,6 +12,7 @@ import {
   until,
   type CliResult,
 } from '../support/cli.js';
+import { heldDevices } from '../support/held-devices.js';
 import { answerOf, storeScript } from '../support/store-script.js';
 
 /** A store of one file, its commits 64 pages each, that can leave out what makes it right. */
@@ -47,17 +48,17 @@ interface Answer {
 
 const answer = (result: CliResult): Answer => answerOf(result) as Answer;
 
-/** Loop devices of one run; runs that others make at the same time are not ours. Names end in the owner's number. */
-function loops(folder: string): string[] {
+/** Devices of one run; runs that others make at the same time are not ours. */
+function devices(folder: string): string[] {
   const ours = new Set(processesNaming(folder));
-  return execaSync('losetup', ['-a'])
-    .stdout.split('\n')
-    .filter((line) => {
-      const owner = /plugpull-disk-(\d+)-/.exec(line)?.[1];
-      if (owner === undefined) return line.includes(folder);
-      return ours.has(Number(owner)) || !existsSync(`/proc/${owner}`);
-    });
+  const named = execaSync('losetup', ['-a']).stdout.split('\n');
+  return [
+    ...heldDevices((owner) => ours.has(owner) || !existsSync(`/proc/${owner}`)),
+    ...named.filter((line) => line.includes(folder)),
+  ];
 }
+
+const zrams = (folder: string): string[] => devices(folder).filter((name) => name.startsWith('zram'));
 
 describe('power cuts on real file systems', function () {
   this.timeout(180_000);
@@ -77,7 +78,7 @@ describe('power cuts on real file systems', function () {
   };
   const nothingLeft = async (): Promise<void> => {
     await until('processes end', () => processesNaming(folder).length === 0);
-    await until('loop devices are given back', () => loops(folder).length === 0);
+    await until('devices are given back', () => devices(folder).length === 0);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).to.not.include(folder);
   };
 
@@ -197,7 +198,7 @@ describe('power cuts on real file systems', function () {
 
   it('a signal to stop ends it cleanly', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
-    await until('states are shown', () => loops(folder).length > 0);
+    await until('states are shown', () => zrams(folder).length > 0);
     run.child.kill('SIGTERM'); // a terminal sends Ctrl-C to all of them
     expect((await run).status).to.equal(130);
     await nothingLeft();
@@ -205,7 +206,7 @@ describe('power cuts on real file systems', function () {
 
   it('SIGKILL of its first process leaves nothing', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'btrfs', '--for', '60s');
-    await until('states are shown', () => loops(folder).length > 0);
+    await until('states are shown', () => devices(folder).length > 0);
     run.child.kill('SIGKILL');
     await run;
     await nothingLeft();
@@ -213,8 +214,8 @@ describe('power cuts on real file systems', function () {
 
   it('what is left where all were killed, those that clean up too, is given back by the next run', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
-    await until('states are shown', () => loops(folder).length > 0);
-    // Those that give back loop devices first: they have the highest numbers.
+    await until('states are shown', () => zrams(folder).length > 0);
+    // Those that give back devices first: they have the highest numbers.
     for (const pid of processesNaming(folder).sort((a, b) => b - a)) {
       unlessEnded(() => process.kill(pid, 'SIGKILL'));
     }
@@ -226,11 +227,11 @@ describe('power cuts on real file systems', function () {
 
   it('SIGKILL of all its processes at once leaves nothing', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'ext4', '--for', '60s');
-    await until('states are shown', () => loops(folder).length > 0);
+    await until('states are shown', () => zrams(folder).length > 0);
     for (const pid of processesNaming(folder)) {
-      // The one whose only work is to give back a loop device has nothing of the run in its name.
+      // Those whose only work is to give back a device have nothing of the run in its name.
       unlessEnded(() => {
-        if (readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('plugpull-unloop')) return;
+        if (readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('plugpull-un')) return;
         process.kill(pid, 'SIGKILL');
       });
     }

