@@ -44,6 +44,8 @@ export class LineProcess {
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   private readonly waiting: Waiting[] = [];
   private readonly closed: Promise<void>;
+  /** How it ended, if neither well nor by us. */
+  death: PlugpullError | null = null;
   private text = '';
   private stderr = '';
   private ended: Error | null = null;
@@ -68,7 +70,10 @@ export class LineProcess {
       });
       child.on('close', (code, signal) => {
         const how = signal ?? `exit ${code ?? '?'}`;
-        this.end(this.failure(`ended (${how}): ${this.stderr.trim()}`, code));
+        const said = this.stderr.trim();
+        const failure = this.failure(`ended (${how})${said === '' ? '' : `: ${said}`}`, code);
+        if (code !== 0 && !this.killed) this.death = failure;
+        this.end(failure);
         resolve();
       });
     });

@@ -40,30 +40,54 @@ export async function onRecordedDisk<T>(
   await makeImage(files.base);
   const { base, trace } = files;
   const recorder = await LineProcess.start('record', '--image', base, '--trace', trace, '--mount', fuse);
-  let result: T;
-  try {
-    const hand = await LineProcess.start('hand');
-    try {
-      const place = new RecordedMount(hand, fs, path.join(fuse, 'disk'), mount);
-      const marksFile = path.join(fuse, 'mark');
-      const marks = openSync(marksFile, 'w');
-      try {
-        const mark = (text: string): void => void writeSync(marks, text);
-        result = await work({ recorder, place, mark, marksFile });
-      } finally {
-        closeSync(marks);
-      }
-      await place.unmount();
-    } finally {
-      // A checker that was stopped may still hold a file of it.
-      await hand.close();
-    }
-  } finally {
-    await recorder.close('quit');
-  }
+  const [ended] = await Promise.allSettled([
+    onMounted(
+      { recorder, fs, disk: path.join(fuse, 'disk'), marksFile: path.join(fuse, 'mark'), mount },
+      work,
+    ),
+  ]);
+  await recorder.close('quit');
+  if (recorder.death !== null) throw causeOf(recorder.death, ended);
+  if (ended.status === 'rejected') throw ended.reason;
+  const result = ended.value;
   const summary = await recorder.line().catch((error: unknown) => (error as Error).message);
   if (!summary.startsWith('done ')) {
     throw new PlugpullError(`${what} did not end well: ${summary}`, exitCodes.ownFailure);
   }
   return { result, files, summary };
+}
+
+async function onMounted<T>(
+  {
+    recorder,
+    fs,
+    disk,
+    marksFile,
+    mount,
+  }: { recorder: LineProcess; fs: FileSystem; disk: string; marksFile: string; mount: string },
+  work: (disk: RecordedDisk) => Promise<T>,
+): Promise<T> {
+  const hand = await LineProcess.start('hand');
+  try {
+    const place = new RecordedMount(hand, fs, disk, mount);
+    const marks = openSync(marksFile, 'w');
+    let result: T;
+    try {
+      const mark = (text: string): void => void writeSync(marks, text);
+      result = await work({ recorder, place, mark, marksFile });
+    } finally {
+      closeSync(marks);
+    }
+    await place.unmount();
+    return result;
+  } finally {
+    // A checker that was stopped may still hold a file of it.
+    await hand.close();
+  }
+}
+
+/** Whoever works on the disk of a recorder that is gone sees errors; this says where they came from. */
+function causeOf(death: PlugpullError, seen: PromiseSettledResult<unknown>): PlugpullError {
+  if (seen.status === 'fulfilled' || death.exitCode !== exitCodes.ownFailure) return death;
+  return new PlugpullError(`${death.message}; then: ${(seen.reason as Error).message}`, exitCodes.ownFailure);
 }

@@ -1,12 +1,12 @@
 /** Rig disk where something is not as it should be: odd paths, wrong options, parts that die, runs that go on. */
 import { expect } from 'chai';
-import { execaSync } from 'execa';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { RunEvent } from '../../harness/core/events.js';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import { plugpull, processesNaming, temporaryFolder, until, type CliResult } from '../support/cli.js';
+import { devicesOf } from '../support/held-devices.js';
 import { answerOf, storeScript } from '../support/store-script.js';
 
 /** A store of one file; with `touchy`, each check leaves a mark beside it. */
@@ -54,9 +54,14 @@ describe('rig disk where something is not as it should be', function () {
     const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line) as RunEvent);
   };
+  /** Processes of the crash disk that do this. */
+  const parts = (command: string): { pid: number; args: string[] }[] =>
+    processesNaming(folder)
+      .map((pid) => ({ pid, args: argumentsOf(pid) }))
+      .filter(({ args }) => args[1] === command);
   const nothingLeft = async (): Promise<void> => {
     await until('processes end', () => processesNaming(folder).length === 0);
-    expect(execaSync('losetup', ['-a']).stdout).to.not.include(folder);
+    await until('devices are given back', () => devicesOf(folder).length === 0);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).to.not.include(folder);
   };
 
@@ -97,18 +102,9 @@ describe('rig disk where something is not as it should be', function () {
       '--out',
       'out',
     );
-    const explorers = (): number[] =>
-      processesNaming(folder).filter((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === 'explore';
-        } catch {
-          return false;
-        }
-      });
-    await until('states are shown', () => explorers().length > 0);
+    await until('states are shown', () => parts('explore').length > 0);
     await new Promise((resolve) => setTimeout(resolve, 3000));
-    const [one] = explorers();
-    process.kill(one!, 'SIGKILL');
+    process.kill(parts('explore')[0]?.pid ?? 0, 'SIGKILL');
     const result = await run;
     const { counts, notes } = answer(result);
     expect(counts['harness-broken'], result.stdout).to.equal(1);
@@ -117,6 +113,20 @@ describe('rig disk where something is not as it should be', function () {
     expect(result.status).to.equal(70);
     await nothingLeft();
   });
+
+  for (const part of ['record', 'hand']) {
+    it(`a run whose "${part}" is killed while it records says so, and leaves nothing`, async () => {
+      const run = cut(...redo, '--fs', 'ext4', '--for', '60s', '--commits', '20000');
+      // The rig's own trial, which comes first, writes less than that.
+      const recorded = (): boolean => parts('record').some(({ args }) => sizeAfter(args, '--trace') > 16e6);
+      await until('it records', recorded, 60_000);
+      process.kill(parts(part)[0]?.pid ?? 0, 'SIGKILL');
+      const { status, stdout, stderr } = await run;
+      expect(stdout + stderr).to.include(`${part} ended (SIGKILL)`);
+      expect(status).to.equal(70);
+      await nothingLeft();
+    });
+  }
 
   it('an interrupted run goes on where it was, and counts no state twice', async () => {
     const args = ['--backend', 'redo,journal', '--workload', 'bank', '--fs', 'ext4', '--commits', '6'];
@@ -167,3 +177,17 @@ describe('rig disk where something is not as it should be', function () {
     expect(answer(quiet).verdict, quiet.stdout).to.equal('held');
   });
 });
+
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // it has ended
+  }
+}
+
+/** Of the file that a flag names; 0 where there is none yet. */
+function sizeAfter(args: readonly string[], flag: string): number {
+  const file = args[args.indexOf(flag) + 1] ?? '';
+  return existsSync(file) ? statSync(file).size : 0;
+}

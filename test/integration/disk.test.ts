@@ -1,7 +1,7 @@
 /** Power cuts on real file systems, from the command line to the finding. Needs root, FUSE and loop devices. */
 import { expect } from 'chai';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { execaSync } from 'execa';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { whyNoDiskHere } from '../../harness/rigs/disk.js';
 import {
@@ -12,7 +12,7 @@ import {
   until,
   type CliResult,
 } from '../support/cli.js';
-import { heldDevices } from '../support/held-devices.js';
+import { devicesOf } from '../support/held-devices.js';
 import { answerOf, storeScript } from '../support/store-script.js';
 
 /** A store of one file, its commits 64 pages each, that can leave out what makes it right. */
@@ -48,17 +48,7 @@ interface Answer {
 
 const answer = (result: CliResult): Answer => answerOf(result) as Answer;
 
-/** Devices of one run; runs that others make at the same time are not ours. */
-function devices(folder: string): string[] {
-  const ours = new Set(processesNaming(folder));
-  const named = execaSync('losetup', ['-a']).stdout.split('\n');
-  return [
-    ...heldDevices((owner) => ours.has(owner) || !existsSync(`/proc/${owner}`)),
-    ...named.filter((line) => line.includes(folder)),
-  ];
-}
-
-const zrams = (folder: string): string[] => devices(folder).filter((name) => name.startsWith('zram'));
+const zrams = (folder: string): string[] => devicesOf(folder).filter((name) => name.startsWith('zram'));
 
 describe('power cuts on real file systems', function () {
   this.timeout(180_000);
@@ -78,7 +68,7 @@ describe('power cuts on real file systems', function () {
   };
   const nothingLeft = async (): Promise<void> => {
     await until('processes end', () => processesNaming(folder).length === 0);
-    await until('devices are given back', () => devices(folder).length === 0);
+    await until('devices are given back', () => devicesOf(folder).length === 0);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).to.not.include(folder);
   };
 
@@ -206,7 +196,7 @@ describe('power cuts on real file systems', function () {
 
   it('SIGKILL of its first process leaves nothing', async () => {
     const run = cut('--backend', 'redo', '--workload', 'bank', '--fs', 'btrfs', '--for', '60s');
-    await until('states are shown', () => devices(folder).length > 0);
+    await until('states are shown', () => devicesOf(folder).length > 0);
     run.child.kill('SIGKILL');
     await run;
     await nothingLeft();

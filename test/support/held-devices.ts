@@ -1,6 +1,18 @@
 /** Block devices that processes of the crash disk hold, told by the names under which they hold them. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { execaSync } from 'execa';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { processesNaming } from './cli.js';
+
+/** Those of one run, told by the folder it works in; runs that others make at the same time are not ours. */
+export function devicesOf(folder: string): string[] {
+  const ours = new Set(processesNaming(folder));
+  const named = execaSync('losetup', ['-a']).stdout.split('\n');
+  return [
+    ...heldDevices((owner) => ours.has(owner) || !existsSync(`/proc/${owner}`)),
+    ...named.filter((line) => line.includes(folder)),
+  ];
+}
 
 /** @param held says whether a process, told by its number, is one of those that are asked for */
 export function heldDevices(held: (owner: number) => boolean): string[] {
