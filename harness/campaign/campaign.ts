@@ -165,7 +165,7 @@ export class Campaign {
         // tried as if there had been no run, and later with all that was seen until then.
         if (!(error instanceof UnavailableError)) throw error;
         const alone = this.engines.length === 1;
-        if (alone && this.tally.trials === 0) throw error;
+        if (alone && !this.tally.measured(engine.fault, engine.rig)) throw error;
         if (alone) this.broken = error;
         index = Math.max(index, this.nextIndex);
         const { fault, rig } = engine;

@@ -8,6 +8,7 @@ import { UnavailableError } from '../../../harness/core/errors.js';
 import type { RunEvent, TargetSummary } from '../../../harness/core/events.js';
 
 type TrialEvent = Extract<RunEvent, { type: 'trial' }>;
+type StatesEvent = Extract<RunEvent, { type: 'states' }>;
 
 const target: TargetSummary = {
   id: 'store',
@@ -35,8 +36,23 @@ function trial(index: number, verdict: TrialEvent['verdict'] = 'held'): TrialEve
   };
 }
 
-/** An engine that tells of these trials; then the machine is gone. */
-function lost(...trials: TrialEvent[]): Engine {
+function states(held: number): StatesEvent {
+  const { id, fault, rig } = target;
+  return {
+    type: 'states',
+    target: id,
+    fault,
+    rig,
+    states: held,
+    of: null,
+    exhaustive: false,
+    counts: { held },
+    millis: 1,
+  };
+}
+
+/** An engine that tells of these; then the machine is gone. */
+function lost(...trials: (TrialEvent | StatesEvent)[]): Engine {
   return {
     fault: 'power-command',
     rig: 'host',
@@ -102,6 +118,12 @@ describe('a campaign', () => {
       remedy: 'see to the machine',
       missed: 'lacking',
     });
+  });
+
+  it('whose machine is gone after some crash states of a recorded run ends in order, too', async () => {
+    expect(await failure(lost(states(7)))).to.be.instanceOf(UnavailableError);
+    expect(events().at(-1)).to.include({ type: 'run-ended', exitCode: 69 });
+    expect(events().at(-1)).to.have.nested.property('counts.held', 7);
   });
 
   it('whose machine is gone after a violation ends with that', async () => {
