@@ -209,7 +209,8 @@ export class StateSearch {
       copied = copyFiles(dir, afterCrash);
       files = lookAt(dir);
     };
-    await attempt(() => source.check(state, minimized.acked.last, 1, { before }), []);
+    const checks = await attempt(() => source.check(state, minimized.acked.last, 1, { before }), []);
+    const check = checks.map(({ log }) => log).join('\n');
     const kernel = await attempt(() => this.options.kernelLog(performance.now() - since, source), '');
     const mustHold = verdict === 'phantom' ? minimized.acked.first : minimized.acked.last;
     const losses = recording.looks === undefined ? [] : filesAfterCut(recording.looks, mustHold, files);
@@ -242,7 +243,14 @@ export class StateSearch {
       recovered,
       explanation,
       afterCrash: existsSync(afterCrash) ? afterCrash : null,
-      logs: { ...this.options.logs, run: recording.log, copy: copied, repair: minimized.repair, kernel },
+      logs: {
+        ...this.options.logs,
+        run: recording.log,
+        check,
+        copy: copied,
+        repair: minimized.repair,
+        kernel,
+      },
       timeline: [...(earlier?.timeline ?? []), ...withLosses(timeline, losses, mustHold)],
       ...(bundle === null ? {} : { bundle }),
     });

@@ -35,6 +35,7 @@ case $1 in
   check)
     read -r k <"$file" || { echo 'the store is empty' >&2; exit 1; }
     yes "$k" | head -c 20000 | cmp -s - "$file" || { echo 'the store is torn' >&2; exit 1; }
+    echo "read commit $k" >&2
     echo "plugpull state $k" ;;
 esac
 `;
@@ -154,6 +155,8 @@ describe('power cuts on real file systems', function () {
     const again = await plugpull([...replay, '--json'], folder);
     expect(again.status, again.stderr).to.equal(1);
     expect(JSON.parse(again.stdout)).to.include({ verdict: finding?.verdict, same: true });
+    const printed = path.join(folder, 'wrong', path.dirname(finding?.bundle ?? ''), 'check.log');
+    expect(readFileSync(printed, 'utf8')).to.match(/^(read commit \d+|the store is (empty|torn))$/m);
   });
 
   it('a bundle shows its crash state on a disk again, by itself', async () => {
