@@ -1,8 +1,18 @@
 /** Boots an image once and keeps the state: what is restored from it need not boot. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { storageError } from '../core/errors.js';
 import { makeFolder } from '../core/make-folder.js';
 import { cacheRoot, syncFile, workFolder } from '../images/cache.js';
@@ -22,13 +32,14 @@ import { Vm } from './vm.js';
 export type { Template } from './template-files.js';
 
 /** Changes when what is kept changes and nothing else tells. */
-const format = 2;
+const format = 3;
 /** Templates that are kept, besides those used within the last day. */
 const keptTemplates = 3;
 const dayMillis = 24 * 3600 * 1000;
 const saveMillis = 120_000;
 /** The guest comes to rest before it is kept. */
 const restMillis = 300;
+const writtenMillis = 20;
 const mib = 1024 ** 2;
 
 /** What a guest's kernel is told: to end at once where it panics, and to panic where it cannot be trusted any more. */
@@ -156,7 +167,7 @@ async function make(
     const { startMillis } = vm;
     try {
       await vm.agent.call('warm', {}, { timeoutMillis: saveMillis });
-      await new Promise((resolve) => setTimeout(resolve, restMillis));
+      await setTimeout(restMillis);
       progress('keeping its state');
       await createEmpty(vm.process, path.join(folder, emptyFile), config.extraBytes);
       await save(vm.process, path.join(folder, stateFile));
@@ -165,6 +176,7 @@ async function make(
     } finally {
       await vm.kill();
     }
+    await tryOut({ ...common, folder, bootMillis: startMillis }, data);
     rmSync(data);
     const files = await checksumsOf(folder, kept);
     const manifest: Manifest = { format, key, bootMillis: startMillis, files };
@@ -179,6 +191,12 @@ async function make(
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** What cannot be restored is not kept: nobody would make it again, and every guest of every run would fail. */
+async function tryOut(template: Template, disk: string): Promise<void> {
+  const vm = await Vm.restore(template, { disk });
+  await vm.kill();
 }
 
 /** An empty qcow2 image, made by QEMU itself. */
@@ -212,7 +230,15 @@ async function save(process: QemuProcess, file: string): Promise<void> {
     { timeoutMillis: saveMillis },
   );
   saved.catch(() => undefined);
-  await process.tell('host', 'migrate', { uri: `exec:cat > '${file.replaceAll("'", "'\\''")}'` });
+  const quoted = (name: string): string => `'${name.replaceAll("'", "'\\''")}'`;
+  const [whole, part] = [quoted(file), quoted(`${file}.part`)];
+  await process.tell('host', 'migrate', { uri: `exec:cat > ${part} && mv ${part} ${whole}` });
   const { data } = await saved;
   if (data.status !== 'completed') throw process.error('host', 'QEMU could not keep the state of the guest');
+  // For QEMU it is complete when the last of it is in the pipe.
+  for (const until = performance.now() + saveMillis; !existsSync(file);) {
+    if (performance.now() > until)
+      throw process.error('host', `the state of the guest was not written to ${file}`);
+    await setTimeout(writtenMillis);
+  }
 }
