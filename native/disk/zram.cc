@@ -114,6 +114,8 @@ bool clear_note(const std::string& owner) {
 void give_back(const std::string& owner, const std::string& folder) noexcept {
   for (int attempt = 0; attempt < kAttempts; attempt++) {
     if (attempt > 0) usleep(kBetweenMicros);
+    // Its owner has given it back, or never had it, and may have mounted something else there.
+    if (access(owner.c_str(), F_OK) != 0) return;
     // Ours is the mount namespace of who is gone; whatever lies there was mounted by it.
     umount2(folder.c_str(), MNT_DETACH);
     try {

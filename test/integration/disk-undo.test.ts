@@ -139,8 +139,9 @@ describe('the disk on which crash states are shown', function () {
   it('is a loop device where the kernel has no zram', async function () {
     if (!existsSync(zramControl)) this.skip(); // then the other tests say so
     const flags = ['--device', 'zram', '--audit-undo', '1'];
-    const explorer = await start(await emptyDisk(folder, 'ext4'), flags, zramControl);
+    const explorer = await start(await emptyDisk(folder, 'ext4'), flags, path.dirname(zramControl));
     expect(await explorer.ask('device')).to.match(/^ok \/dev\/loop\d+$/);
-    expect(await state(explorer)).to.match(/^ok \d+ \d+ [^-]/);
+    // Nobody who was to give back a zram device gives back what is shown now.
+    for (let i = 0; i < 3; i++) expect(await state(explorer)).to.match(/^ok \d+ \d+ [^-]/);
   });
 });
