@@ -120,7 +120,7 @@ export function meaning(row: Row, summary: Summary): string {
     case 'missed':
       return 'wrong on purpose, and NOT caught';
     case 'unmeasured':
-      if (row.target.expect === 'caught') {
+      if (row.target.expect === 'caught' && row.counts.held > 0) {
         return `held here; caught ${settingOf(row.target) === null ? 'under another workload' : 'elsewhere'}`;
       }
       return `nothing was measured${because(row)}`;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { addCounts, noCounts, type Counts } from '../../../harness/core/counts.js';
 import type { RunEnded, RunEvent, TargetSummary } from '../../../harness/core/events.js';
 import { Summary } from '../../../reports/summary.js';
-import { headline } from '../../../reports/words.js';
+import { headline, meaning } from '../../../reports/words.js';
 import { runStarted } from '../../support/events.js';
 
 interface Part {
@@ -118,5 +118,24 @@ describe('a run that goes on', () => {
     expect(fresh.skipped).to.have.length(1);
     fresh.on({ type: 'target-started', target: { ...killed, kind: 'command', expect: 'hold' } });
     expect(fresh.skipped).to.have.length(0);
+  });
+});
+
+describe('what a control says that was caught elsewhere', () => {
+  const wrong = (fs: string, counts: Partial<Counts>): Part => ({
+    target: { id: 'plain/bank', backend: 'plain', expect: 'caught', fault: 'poweroff', rig: 'vm', fs },
+    counts,
+  });
+  const said = (counts: Partial<Counts>): string => {
+    const summary = summaryOf(
+      [wrong('ext4 on 6.1, log', { torn: 2 }), wrong('btrfs on 6.1, log', counts)],
+      {},
+    );
+    return summary.rows.map((row) => meaning(row, summary)).join('; ');
+  };
+
+  it('is that it held, if it did, and that nothing was measured, if nothing was', () => {
+    expect(said({ held: 3 })).to.equal('caught, as it should be: torn 2; held here; caught elsewhere');
+    expect(said({ 'harness-broken': 3 })).to.equal('caught, as it should be: torn 2; nothing was measured');
   });
 });
