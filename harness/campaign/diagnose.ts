@@ -30,7 +30,7 @@ const programs = [
 
 export async function diagnose(): Promise<Finding[]> {
   const findings: Finding[] = [nativeCore(), guard(), user()];
-  findings.push(...programs.map(programFinding), ...kernel(), rigDisk(), uml(), reflink());
+  findings.push(...programs.map(programFinding), ...kernel(), rigDisk(), zram(), uml(), reflink());
   return Promise.resolve(findings);
 }
 
@@ -98,6 +98,16 @@ function rigDisk(): Finding {
   const lack = whyNoDiskHere();
   if (lack === null) return { state: 'ok', what, detail: 'file systems can be recorded and mounted' };
   return { state: 'optional', what, detail: lack.reason, remedy: lack.remedy };
+}
+
+function zram(): Finding {
+  const what = 'zram';
+  if (existsSync('/sys/class/zram-control'))
+    return { state: 'ok', what, detail: 'rig disk shows states of ext4 on it' };
+  return {
+    ...{ state: 'optional', what, detail: 'not there; rig disk shows states of ext4 more slowly without it' },
+    remedy: 'modprobe zram num_devices=0',
+  };
 }
 
 function uml(): Finding {
