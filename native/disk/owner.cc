@@ -24,7 +24,8 @@ uint64_t pid_namespace() {
   return status.st_ino;
 }
 
-// In ticks since the machine started; 0 if there is no such process.
+// In ticks since the machine started; 0 if there is no such process, or one that only waits to be buried: it
+// holds nothing any more.
 uint64_t start_of(int pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
@@ -32,7 +33,9 @@ uint64_t start_of(int pid) {
   // The name of the program is in parentheses and may hold anything; `starttime` is the 20th field behind it.
   std::istringstream fields(text.substr(text.rfind(')') + 1));
   std::string field;
-  for (int i = 0; i < 20; i++) fields >> field;
+  fields >> field;
+  if (field == "Z" || field == "X") return 0;
+  for (int i = 1; i < 20; i++) fields >> field;
   return fields ? std::stoull(field) : 0;
 }
 

@@ -12,8 +12,13 @@ namespace {
 
 std::string backing(const std::string& name) { return "/memfd:" + name + " (deleted)"; }
 
-// Name of a process that is gone.
-std::string name_of_dead() {
+struct Child {
+  pid_t pid;
+  std::string name;
+};
+
+// One that tells its name as an owner and ends.
+Child told_by_child() {
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   const pid_t child = fork();
@@ -25,9 +30,15 @@ std::string name_of_dead() {
   char name[128];
   const ssize_t size = read(ends[0], name, sizeof name);
   close(ends[0]);
-  waitpid(child, nullptr, 0);
   REQUIRE(size > 0);
-  return {name, static_cast<size_t>(size)};
+  return {child, {name, static_cast<size_t>(size)}};
+}
+
+// Name of a process that is gone.
+std::string name_of_dead() {
+  const Child child = told_by_child();
+  waitpid(child.pid, nullptr, 0);
+  return child.name;
 }
 
 }  // namespace
@@ -41,6 +52,14 @@ TEST_CASE("an owner is gone when its process is, not before, and is not taken fo
   const std::string name = owner_name();
   const size_t start = name.find('-', std::string("plugpull-disk-").size()) + 1;
   CHECK(owner_is_gone(backing(name.substr(0, start) + "1" + name.substr(start))));
+}
+
+TEST_CASE("an owner that is dead and not buried yet is gone") {
+  const Child child = told_by_child();
+  siginfo_t ended;
+  REQUIRE(waitid(P_PID, static_cast<id_t>(child.pid), &ended, WEXITED | WNOWAIT) == 0);
+  CHECK(owner_is_gone("/" + child.name));
+  waitpid(child.pid, nullptr, 0);
 }
 
 TEST_CASE("what is not surely ours to give back has no dead owner") {
