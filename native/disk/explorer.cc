@@ -260,8 +260,10 @@ class Explorer {
 
   // After a missed change no state would be what it is said to be.
   void audit() {
-    if (!missed_ && options_.audit_undo != 0 && ++ended_ % options_.audit_undo == 0) {
+    if (options_.audit_undo != 0 && ++ended_ % options_.audit_undo == 0) audit_due_ = true;
+    if (!missed_ && audit_due_) {
       missed_ = disk_->missed();
+      audit_due_ = false;
       look_away();
     }
     refuse_if_missed();
@@ -337,6 +339,7 @@ class Explorer {
   bool mounted_ = false;
   uint64_t writes_ = 0;             // requests to write that were seen
   uint64_t ended_ = 0;              // states that were shown
+  bool audit_due_ = false;          // it stays so where it could not be done
   std::optional<uint64_t> missed_;  // a block that was found to hold anything else than it should
   bool overflow_ = false;           // some of what was written was not seen
   bool unknown_ = false;            // some of what was read was not seen

@@ -54,6 +54,11 @@ class Medium {
   uint64_t size() const { return size_; }
   int fd() const { return memfd_.get(); }
   const char* bytes() const { return device_; }
+  // What the device holds in a block. Unlike reading its bytes, asking for what it has a hole for takes no
+  // memory.
+  const char* content(uint64_t block) const {
+    return dirty_.has(block) ? device_ + block * kBlock : durable_[block];
+  }
 
   // Makes a write, discard or zeroing durable. `hidden`, here and below: see parts_of().
   void make_durable(const TraceReader& trace, const Record& record, const Ranges& hidden = {});

@@ -15,6 +15,8 @@ void outlive_starter(std::initializer_list<int> kept) {
   setsid();
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, 0);
+  // Nor does it keep a folder in use.
+  if (chdir("/") < 0) _exit(1);
   unsigned next = 0;
   for (const int fd : kept) {
     const auto number = static_cast<unsigned>(fd);

@@ -4,9 +4,9 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "native/disk/shown_disk.h"
@@ -37,15 +37,11 @@ class ShownByZram : public ShownDisk {
     std::vector<uint64_t> blocks;
     for (const uint64_t block : stale_.list()) {
       // Much of what was changed for one state is the same again in the next one.
-      const uint64_t digest = digest_of(block);
-      if (held_[block] == digest) continue;
-      held_[block] = digest;
-      blocks.push_back(block);
+      if (held_[block] != digest_of(block)) blocks.push_back(block);
     }
+    if (!blocks.empty()) write(blocks);
     stale_.clear();
-    if (blocks.empty()) return false;
-    write(blocks);
-    return true;
+    return !blocks.empty();
   }
 
   void written(uint64_t offset, uint64_t length) override {
@@ -60,14 +56,13 @@ class ShownByZram : public ShownDisk {
     if (const std::optional<uint64_t> missed = medium_.missed()) return missed;
     show();
     const Fd fd(check(open(path().c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC), "open " + path()));
-    const std::unique_ptr<char, decltype(&std::free)> piece(
-        static_cast<char*>(std::aligned_alloc(kBlock, kPiece)), &std::free);
     const uint64_t end = held_.size() * kBlock;
     for (uint64_t at = 0; at < end; at += kPiece) {
       const uint64_t length = std::min(kPiece, end - at);
-      read_all(fd.get(), piece.get(), length, at, "read " + path());
+      read_all(fd.get(), piece_.get(), length, at, "read " + path());
       for (uint64_t in = 0; in < length; in += kBlock) {
-        if (std::memcmp(piece.get() + in, medium_.bytes() + at + in, kBlock) != 0) return (at + in) / kBlock;
+        if (std::memcmp(piece_.get() + in, medium_.content((at + in) / kBlock), kBlock) != 0)
+          return (at + in) / kBlock;
       }
     }
     return std::nullopt;
@@ -77,7 +72,7 @@ class ShownByZram : public ShownDisk {
   static constexpr uint64_t kPiece = 1 << 20;
 
   uint64_t digest_of(uint64_t block) const {
-    const uint64_t digest = XXH3_64bits(medium_.bytes() + block * kBlock, kBlock);
+    const uint64_t digest = XXH3_64bits(medium_.content(block), kBlock);
     return digest == kUnknown ? kUnknown + 1 : digest;
   }
 
@@ -86,19 +81,29 @@ class ShownByZram : public ShownDisk {
   void write(std::vector<uint64_t>& blocks) {
     std::sort(blocks.begin(), blocks.end());
     const Fd fd(check(open(path().c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC), "open " + path()));
+    // What is not wholly written is not known.
+    for (const uint64_t block : blocks) held_[block] = kUnknown;
     for (size_t first = 0; first < blocks.size();) {
-      size_t end = first + 1;
-      while (end < blocks.size() && blocks[end] == blocks[first] + (end - first)) end++;
-      const uint64_t at = blocks[first] * kBlock;
-      write_all_at(fd.get(), medium_.bytes() + at, (end - first) * kBlock, at, "write " + path());
-      first = end;
+      size_t end = first;
+      for (; end < blocks.size() && end - first < kPiece / kBlock; end++) {
+        if (blocks[end] != blocks[first] + (end - first)) break;
+        std::memcpy(piece_.get() + (end - first) * kBlock, medium_.content(blocks[end]), kBlock);
+      }
+      write_all_at(fd.get(), piece_.get(), (end - first) * kBlock, blocks[first] * kBlock, "write " + path());
+      for (; first < end; first++) held_[blocks[first]] = digest_of(blocks[first]);
     }
   }
+
+  struct Free {
+    void operator()(char* memory) const { ::operator delete[](memory, std::align_val_t(kBlock)); }
+  };
 
   Medium& medium_;
   Zram zram_;
   std::vector<uint64_t> held_;  // by block: digest of what it holds
-  BlockSet stale_;              // it and the medium may differ
+  // Direct I/O needs it aligned.
+  std::unique_ptr<char[], Free> piece_{new (std::align_val_t(kBlock)) char[kPiece]};
+  BlockSet stale_;  // it and the medium may differ
 };
 
 }  // namespace

@@ -86,17 +86,49 @@ void write_note(int note, const ZramName& name) {
   write_all_at(note, text.data(), text.size(), 0, "write " + name.owner);
 }
 
+void hot_remove(unsigned number) { put_into(std::string(kControl) + "/hot_remove", std::to_string(number)); }
+
+// In the turn of who asks. In use: whose it is stays known.
+void remove_now(const ZramName& name) {
+  if (is_there(name)) {
+    try {
+      hot_remove(name.number);
+    } catch (const std::system_error&) {
+      return;
+    }
+  }
+  unlink(name.owner.c_str());
+}
+
 // By a note that is there before the device is, it is found whenever its owner is killed. Nor is it seen
 // without a size, as those are that nobody has noted yet.
 void make_device(int note, uint64_t bytes, ZramName* name) {
   const Turn turn;
+  const std::string control = kControl;
+  // Where it could not be given back none is made.
+  check(access((control + "/hot_remove").c_str(), W_OK), "write " + control + "/hot_remove");
   name->number = next_number();
   write_note(note, *name);
   // Reading makes one and gives its number.
-  name->number = static_cast<unsigned>(number_in(std::string(kControl) + "/hot_add"));
-  name->sequence = number_in(disk_folder(name->number) + "/diskseq");
-  write_note(note, *name);
-  put_into(disk_folder(name->number) + "/disksize", std::to_string(bytes));
+  name->number = static_cast<unsigned>(number_in(control + "/hot_add"));
+  try {
+    name->sequence = number_in(disk_folder(name->number) + "/diskseq");
+    write_note(note, *name);
+    put_into(disk_folder(name->number) + "/disksize", std::to_string(bytes));
+  } catch (const std::system_error&) {
+    hot_remove(name->number);
+    throw;
+  }
+}
+
+// Without a devtmpfs nobody has made it for us, and what is there may be of another device of former days.
+void make_node(const Zram& zram) {
+  const dev_t device = makedev(zram.major, zram.minor);
+  if (mknod(zram.path.c_str(), S_IFBLK | 0600, device) == 0) return;
+  if (errno != EEXIST) fail(errno, "make " + zram.path);
+  struct stat status {};
+  check(stat(zram.path.c_str(), &status), "stat " + zram.path);
+  if (!S_ISBLK(status.st_mode) || status.st_rdev != device) fail(EEXIST, "make " + zram.path);
 }
 
 // Gives back what is noted there, unless it is in use. True: nothing of it is left.
@@ -104,7 +136,7 @@ bool clear_note(const std::string& owner) {
   ZramName name;
   name.owner = owner;
   if (std::ifstream(owner) >> name.number >> name.sequence) {
-    remove_zram(name);
+    remove_now(name);
     return !is_there(name);
   }
   unlink(owner.c_str());
@@ -116,8 +148,9 @@ void give_back(const std::string& owner, const std::string& folder) noexcept {
     if (attempt > 0) usleep(kBetweenMicros);
     // Its owner has given it back, or never had it, and may have mounted something else there.
     if (access(owner.c_str(), F_OK) != 0) return;
-    // Ours is the mount namespace of who is gone; whatever lies there was mounted by it.
-    umount2(folder.c_str(), MNT_DETACH);
+    // Ours is the mount namespace of who is gone; whatever lies there was mounted by it. Who lives yet may
+    // show something else there.
+    if (owner_is_gone(std::filesystem::path(owner).filename())) umount2(folder.c_str(), MNT_DETACH);
     try {
       const Turn turn;
       if (clear_note(owner)) return;
@@ -135,36 +168,35 @@ Zram add_zram(uint64_t bytes, const std::string& folder, const std::string& owne
   name.owner = owners + "/" + owner_name();
   const Fd note(
       check(open(name.owner.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), "make " + name.owner));
-  zram.guard = when_gone("plugpull-unzram", [&] { give_back(name.owner, folder); });
+  const std::string place = std::filesystem::absolute(folder);
+  zram.guard = when_gone("plugpull-unzram", [&] { give_back(name.owner, place); });
   try {
     make_device(note.get(), bytes, &name);
+  } catch (const std::system_error&) {
+    unlink(name.owner.c_str());
+    throw;
+  }
+  try {
     const std::string disk = disk_folder(name.number);
     const std::string numbers = text_of(disk + "/dev");
     if (std::sscanf(numbers.c_str(), "%u:%u", &zram.major, &zram.minor) != 2)
       fail(EINVAL, "read " + disk + "/dev");
     zram.path = "/dev/zram" + std::to_string(name.number);
-    // No devtmpfs may have made the node for us.
-    if (mknod(zram.path.c_str(), S_IFBLK | 0600, makedev(zram.major, zram.minor)) < 0 && errno != EEXIST)
-      fail(errno, "make " + zram.path);
+    make_node(zram);
   } catch (const std::system_error&) {
-    if (name.sequence != 0) {
-      remove_zram(name);
-    } else {
-      unlink(name.owner.c_str());
-    }
+    remove_zram(name);
     throw;
   }
   return zram;
 }
 
 void remove_zram(const ZramName& name) noexcept {
-  if (is_there(name)) {
-    const Fd file(open((std::string(kControl) + "/hot_remove").c_str(), O_WRONLY | O_CLOEXEC));
-    const std::string number = std::to_string(name.number);
-    // In use: whose it is stays known.
-    if (file.get() < 0 || write(file.get(), number.data(), number.size()) < 0) return;
+  try {
+    const Turn turn;
+    remove_now(name);
+  } catch (const std::exception&) {
+    // The next run finds the note.
   }
-  unlink(name.owner.c_str());
 }
 
 void sweep_zrams(const std::string& owners) noexcept {
