@@ -24,6 +24,7 @@ namespace {
 constexpr char kControl[] = "/sys/class/zram-control";
 // Processes that hold files of the mounted state may take a moment to end; one that hangs may take for ever.
 constexpr int kAttempts = 600;
+constexpr int kSweepAttempts = 20;
 constexpr useconds_t kBetweenMicros = 50'000;
 
 // Of the makers and sweepers of devices one after the other: it must be told beforehand which number comes.
@@ -203,7 +204,10 @@ void sweep_zrams(const std::string& owners) noexcept {
   try {
     const Turn turn;
     for (const auto& entry : std::filesystem::directory_iterator(owners)) {
-      if (owner_is_gone(entry.path().filename())) clear_note(entry.path());
+      if (!owner_is_gone(entry.path().filename())) continue;
+      // What a process has mounted is unmounted some time after its death.
+      for (int attempt = 0; !clear_note(entry.path()) && attempt < kSweepAttempts; attempt++)
+        usleep(kBetweenMicros);
     }
   } catch (const std::exception&) {
     // No zram, or no such folder: then nothing is left.

@@ -94,8 +94,9 @@ export class Sshd {
     this.child = null;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const closed = new Promise((resolve) => child.once('close', resolve));
-    for (const pid of descendants(child.pid)) kill(pid);
-    kill(child.pid);
+    const all = [child.pid, ...descendants(child.pid)];
+    // Else one could yet tell how another ended.
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) for (const pid of all) kill(pid, signal);
     await closed;
   }
 
@@ -105,9 +106,9 @@ export class Sshd {
   }
 }
 
-function kill(pid: number): void {
+function kill(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // It is gone.
   }

@@ -17,7 +17,10 @@ describe('crash states that are shown at once', () => {
       expect(atOnce('xfs', 150)).to.equal(2);
       expect(atOnce('xfs', 1024)).to.equal(1);
       // Never more than the disk.
-      expect(atOnce('ext4', 1024)).to.equal(4);
+      expect(atOnce('ext4::-I 256', 1024)).to.equal(4);
+      // On zram devices it is there twice.
+      expect(atOnce('ext4', 1024)).to.equal(2);
+      expect(atOnce('ext4', 10)).to.equal(4);
     } finally {
       remove();
     }
