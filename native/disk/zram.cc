@@ -105,21 +105,14 @@ void remove_now(const ZramName& name) {
 // without a size, as those are that nobody has noted yet.
 void make_device(int note, uint64_t bytes, ZramName* name) {
   const Turn turn;
-  const std::string control = kControl;
-  // Where it could not be given back none is made.
-  check(access((control + "/hot_remove").c_str(), W_OK), "write " + control + "/hot_remove");
   name->number = next_number();
   write_note(note, *name);
   // Reading makes one and gives its number.
-  name->number = static_cast<unsigned>(number_in(control + "/hot_add"));
-  try {
-    name->sequence = number_in(disk_folder(name->number) + "/diskseq");
-    write_note(note, *name);
-    put_into(disk_folder(name->number) + "/disksize", std::to_string(bytes));
-  } catch (const std::system_error&) {
-    hot_remove(name->number);
-    throw;
-  }
+  name->number = static_cast<unsigned>(number_in(std::string(kControl) + "/hot_add"));
+  write_note(note, *name);
+  name->sequence = number_in(disk_folder(name->number) + "/diskseq");
+  write_note(note, *name);
+  put_into(disk_folder(name->number) + "/disksize", std::to_string(bytes));
 }
 
 // Without a devtmpfs nobody has made it for us, and what is there may be of another device of former days.
@@ -164,30 +157,23 @@ void give_back(const std::string& owner, const std::string& folder) noexcept {
 }  // namespace
 
 Zram add_zram(uint64_t bytes, const std::string& folder, const std::string& owners) {
+  // Where it could not be given back none is made.
+  const std::string control = std::string(kControl) + "/hot_remove";
+  check(access(control.c_str(), W_OK), "write " + control);
   Zram zram;
   ZramName& name = zram.name;
   name.owner = owners + "/" + owner_name();
   const Fd note(
       check(open(name.owner.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), "make " + name.owner));
   const std::string place = std::filesystem::absolute(folder);
+  // It also gives back what was noted when any of the following fails.
   zram.guard = when_gone("plugpull-unzram", [&] { give_back(name.owner, place); });
-  try {
-    make_device(note.get(), bytes, &name);
-  } catch (const std::system_error&) {
-    unlink(name.owner.c_str());
-    throw;
-  }
-  try {
-    const std::string disk = disk_folder(name.number);
-    const std::string numbers = text_of(disk + "/dev");
-    if (std::sscanf(numbers.c_str(), "%u:%u", &zram.major, &zram.minor) != 2)
-      fail(EINVAL, "read " + disk + "/dev");
-    zram.path = "/dev/zram" + std::to_string(name.number);
-    make_node(zram);
-  } catch (const std::system_error&) {
-    remove_zram(name);
-    throw;
-  }
+  make_device(note.get(), bytes, &name);
+  const std::string numbers = text_of(disk_folder(name.number) + "/dev");
+  if (std::sscanf(numbers.c_str(), "%u:%u", &zram.major, &zram.minor) != 2)
+    fail(EINVAL, "read the numbers of zram" + std::to_string(name.number));
+  zram.path = "/dev/zram" + std::to_string(name.number);
+  make_node(zram);
   return zram;
 }
 
