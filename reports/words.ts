@@ -90,10 +90,12 @@ export function controlSentence(controls: Control[]): string | null {
 }
 
 /** `torn 3, lost 1` */
-export function violationList(row: Row): string {
+/** `torn 3, lost 1`, over all the rows. */
+export function violationList(...rows: Row[]): string {
   return verdicts
-    .filter((verdict) => isViolation(verdict) && row.counts[verdict] > 0)
-    .map((verdict) => `${verdict} ${grouped(row.counts[verdict])}`)
+    .filter(isViolation)
+    .map((verdict) => ({ verdict, count: rows.reduce((sum, { counts }) => sum + counts[verdict], 0) }))
+    .flatMap(({ verdict, count }) => (count > 0 ? [`${verdict} ${grouped(count)}`] : []))
     .join(', ');
 }
 

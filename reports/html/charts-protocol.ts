@@ -1,6 +1,7 @@
 /** Where in the protocols the crashes fell, and how long recovery took. */
 import { Histogram } from '../histogram.js';
 import { noneShown, shownAs, type ShownCounts } from '../over-trials.js';
+import { rowNames } from '../row-names.js';
 import type { Row } from '../summary-row.js';
 import type { Summary } from '../summary.js';
 import { duration, grouped, plural } from '../text.js';
@@ -119,14 +120,18 @@ export function recoveryTimes(summary: Summary): Html {
   return markup`<div class="pair">${histogramChart(all)}${quantileChart(rows)}</div>`;
 }
 
-/** 1, 3, 10, 30 … between two durations in milliseconds: round, and far enough apart to be read. */
+/** Between two durations in milliseconds, as many as can be read: decades, 1 and 3 of each, or more where both are close. */
 function logTicks(low: number, high: number): number[] {
-  const ticks: number[] = [];
-  for (let decade = Math.floor(Math.log10(low)); decade <= Math.log10(high); decade++) {
-    ticks.push(10 ** decade, 3 * 10 ** decade);
-  }
-  const within = ticks.filter((tick) => tick >= low * 0.99 && tick <= high * 1.01);
-  return within.length > 6 ? within.filter((tick) => Math.abs(Math.log10(tick) % 1) < 1e-9) : within;
+  const within = (digits: number[]): number[] => {
+    const ticks: number[] = [];
+    for (let decade = Math.floor(Math.log10(low)); decade <= Math.log10(high); decade++) {
+      ticks.push(...digits.map((digit) => digit * 10 ** decade));
+    }
+    return ticks.filter((tick) => tick >= low * 0.99 && tick <= high * 1.01);
+  };
+  const many = within([1, 3]);
+  if (many.length > 6) return within([1]);
+  return many.length > 2 ? many : within([1, 1.5, 2, 3, 5, 7]);
 }
 
 function quantile(histogram: Histogram, share: number): number {
@@ -177,10 +182,10 @@ function quantileChart(all: Row[]): Html {
   const rows = [...all]
     .sort((a, b) => quantile(b.recovery, 0.5) - quantile(a.recovery, 0.5))
     .slice(0, mostTargets);
-  const several = new Set(all.map(({ target }) => target.fault)).size > 1;
-  const data = rows.map(({ target, recovery }, i) => ({
+  const { names, common } = rowNames(rows);
+  const data = rows.map(({ recovery }, i) => ({
     i,
-    name: shortened(several ? `${target.id} (${target.fault})` : target.id, 25),
+    name: shortened(names[i] ?? '', 25),
     low: quantile(recovery, 0.1),
     median: quantile(recovery, 0.5),
     high: quantile(recovery, 0.99),
@@ -194,6 +199,7 @@ function quantileChart(all: Row[]): Html {
     half: true,
     title: 'By target',
     description: slowest === undefined ? '' : `Slowest: ${slowest.name}, median ${duration(slowest.median)}.`,
+    ...(common === '' ? {} : { caption: `${common}.` }),
     legend: legend([
       ['var(--accent)', 'median'],
       ['var(--accent-soft)', 'from the 10th to the 99th percentile'],

@@ -1,9 +1,8 @@
 /** The charts of a run: verdicts over the trials, and the targets beside each other. */
 import { shownAs, type Shown } from '../over-trials.js';
-import type { Row } from '../summary-row.js';
+import { rowNames } from '../row-names.js';
 import type { Summary } from '../summary.js';
 import { grouped, oneLine, plural } from '../text.js';
-import { placeText } from '../words.js';
 import { figure, Plot, widths } from './draw.js';
 import { nothing, type Html } from './markup.js';
 import { shownLegend, shownNames, shownScale } from './palette.js';
@@ -97,10 +96,7 @@ export function targetsCompared(summary: Summary): Html {
   if (all.length === 0) return nothing;
   // Those that broke first: they may not fall off the end.
   const rows = [...all].sort((a, b) => b.violations - a.violations).slice(0, mostTargets);
-  const name = (row: Row, long: boolean): string => {
-    const label = `${row.target.id} · ${placeText(row.target)}`;
-    return shortened(long ? label : `${row.target.id} ${row.target.fs ?? row.target.fault}`, long ? 44 : 24);
-  };
+  const { names: whole, common } = rowNames(rows);
   const used = shownAs.filter((shown) => rows.some((row) => row.shownCounts()[shown] > 0));
   const left =
     rows.length < all.length ? ` The first ${rows.length} of ${all.length}; the table above has all.` : '';
@@ -111,11 +107,11 @@ export function targetsCompared(summary: Summary): Html {
     description:
       `Share of verdicts for ${plural(rows.length, 'target')}. ` +
       (bad.length === 0 ? 'No target was violated.' : `Violated: ${bad.join(', ')}.`),
-    caption: `Share of each verdict; beside the bar the number of crashes, and of violations if there were any.${left}`,
+    caption: `${common === '' ? 'Share' : `${common}: share`} of each verdict; beside the bar the number of crashes, and of violations if there were any.${left}`,
     legend: shownLegend(used),
     draw: (width) => {
       const long = width !== widths.narrow;
-      const names = rows.map((row) => name(row, long));
+      const names = whole.map((name) => shortened(name, long ? 44 : 24));
       const data = rows.flatMap((row, i) => {
         const counts = row.shownCounts();
         return used.map((shown) => ({ i, share: counts[shown] / row.trials, shown: shownNames[shown] }));

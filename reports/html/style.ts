@@ -55,8 +55,10 @@ a { color: var(--link); text-underline-offset: 2px; }
 nav { display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 4px 0 6px; font-size: 14px; }
 section { margin: 40px 0 0; }
 h2 { margin: 0 0 4px; font-size: 23px; letter-spacing: -0.015em; line-height: 1.25; }
-h2 + p.lead { margin: 0 0 16px; color: var(--muted); max-width: 70ch; }
+h2 + p.lead, h3 + p.lead { margin: 0 0 16px; color: var(--muted); max-width: 70ch; }
 h3 { margin: 0 0 6px; font-size: 16px; }
+.scroll + h3, .matrix + h3 { margin-top: 26px; }
+h3 + p.lead { font-size: 14px; margin-bottom: 10px; }
 p, li { max-width: 78ch; overflow-wrap: anywhere; }
 ul { padding-left: 1.2em; } li { margin: 5px 0; }
 code, pre, kbd { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; font-size: 0.88em; }
@@ -75,6 +77,7 @@ code, pre, kbd { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Liberat
 .pill { display: inline-block; padding: 1px 9px; border-radius: 99px; font-size: 13px; font-weight: 600; line-height: 1.5; white-space: nowrap; }
 .pill.held, .pill.caught { background: var(--held-wash); color: var(--held-ink); }
 .pill.violation, .pill.missed { background: var(--violation-wash); color: var(--violation-ink); }
+.pill.neutral { background: var(--code); color: var(--muted); }
 .pill.unmeasured { background: var(--warn-wash); color: var(--warn-ink); }
 
 .scroll { overflow-x: auto; margin: 12px 0; border: 1px solid var(--rule); border-radius: 10px; background: var(--card); }
@@ -87,6 +90,7 @@ td { max-width: 60ch; overflow-wrap: break-word; }
 .whole { white-space: nowrap; }
 .w { min-width: 18ch; }
 .n { text-align: right; white-space: nowrap; }
+thead th.n { white-space: normal; }
 .matrix td, .matrix tbody th { text-align: center; }
 .matrix tbody th { text-align: left; vertical-align: middle; }
 .matrix thead th:not(:first-child) { text-align: center; }

@@ -1,32 +1,18 @@
 /** Who was tortured and what came of it: a matrix for the eye, and the whole table. */
 import type { Row } from '../summary-row.js';
 import type { Summary } from '../summary.js';
-import { clip, duration, grouped, plural } from '../text.js';
-import {
-  coverageText,
-  meaning,
-  placeText,
-  statesText,
-  statusOf,
-  violationList,
-  type Status,
-} from '../words.js';
+import { clip, duration, grouped } from '../text.js';
+import { coverageText, meaning, placeText, statesText, statusOf, violationList } from '../words.js';
 import { targetsCompared } from './charts.js';
 import { kindsOf } from '../kinds.js';
 import { kindCards } from './findings.js';
 import { Html, markup, nothing } from './markup.js';
+import { backendMatrices, guestMatrices } from './matrices.js';
+import { pill } from './pill.js';
 import { table } from './table.js';
 
 /** Findings of controls that are shown whole. */
 const mostCards = 40;
-
-const statusWords: Record<Status, string> = {
-  held: 'held',
-  violation: 'violated',
-  caught: 'caught',
-  missed: 'not caught',
-  unmeasured: 'not measured',
-};
 
 export function targetsSection(summary: Summary): Html {
   const { subjects } = summary;
@@ -37,7 +23,7 @@ export function targetsSection(summary: Summary): Html {
       After every crash the data must be those of the last acknowledged commit, or of the one that was in
       flight: nothing older, nothing in between, nothing newer.
     </p>
-    ${matrices(summary)} ${targetTable('Targets that should hold', subjects, summary)}
+    ${backendMatrices(subjects, summary)} ${guestMatrices(subjects)} ${targetTable('Targets that should hold', subjects, summary)}
     ${targetsCompared(summary)}
   </section>`;
 }
@@ -78,42 +64,6 @@ function said(row: Row, summary: Summary): string {
   );
 }
 
-function pill(status: Status): Html {
-  return markup`<span class="pill ${status}">${statusWords[status]}</span>`;
-}
-
-/** Backends by workloads, for each way to crash where there are several of both. */
-function matrices(summary: Summary): Html[] {
-  const places = new Map<string, Row[]>();
-  for (const row of summary.subjects) {
-    if (row.target.backend === undefined || row.target.workload === undefined) continue;
-    const place = placeText(row.target);
-    places.set(place, [...(places.get(place) ?? []), row]);
-  }
-  return [...places].flatMap(([place, rows]) => {
-    const backends = [...new Set(rows.map(({ target }) => target.backend ?? ''))];
-    const workloads = [...new Set(rows.map(({ target }) => target.workload ?? ''))];
-    if (backends.length < 2 || workloads.length < 2) return [];
-    const cell = (backend: string, workload: string): Html | string => {
-      const row = rows.find(({ target }) => target.backend === backend && target.workload === workload);
-      if (row === undefined) return 'not tried';
-      const status = statusOf(row, summary);
-      const detail = status === 'violation' ? violationList(row) : plural(row.crashes, 'crash', 'crashes');
-      return markup`${pill(status)}<span class="cell">${detail}</span>`;
-    };
-    return [
-      markup`<h3>${place}</h3>
-        <div class="matrix">
-          ${table(
-            `Verdicts by backend and workload: ${place}`,
-            [{ head: 'backend' }, ...workloads.map((head) => ({ head }))],
-            backends.map((backend) => [backend, ...workloads.map((workload) => cell(backend, workload))]),
-          )}
-        </div>`,
-    ];
-  });
-}
-
 export function controlsSection(summary: Summary): Html {
   const { controls } = summary;
   if (controls.length === 0) return nothing;
@@ -141,11 +91,11 @@ export function controlsSection(summary: Summary): Html {
         name,
         pill(caught ? 'caught' : 'missed'),
         grouped(rows.reduce((sum, { crashes }) => sum + crashes, 0)),
-        [...new Set(rows.flatMap((row) => (row.violations > 0 ? [violationList(row)] : [])))].join('; ') ||
-          '–',
+        violationList(...rows) || '–',
         first(rows.map(({ target }) => target.id)),
       ]),
     )}
+    ${guestMatrices(controls.flatMap(({ rows }) => rows))}
     ${
       caught.length === 0
         ? null
