@@ -62,7 +62,9 @@ class Explorer {
         watch();
         return;
       } catch (const std::system_error& error) {
-        std::fprintf(stderr, "note: states are shown by a loop device: %s\n", error.what());
+        // A kernel without zram is nothing to tell each time; `plugpull doctor` says it.
+        if (error.code().value() != ENOENT)
+          std::fprintf(stderr, "note: states are shown by a loop device: %s\n", error.what());
       }
     }
     disk_ = shown_by_loop(medium_);
