@@ -28,6 +28,8 @@ optional=(
   "mmdebstrap:/usr/bin/mmdebstrap"
   "squashfs-tools:/usr/bin/sqfstar"
   "uidmap:/usr/bin/newuidmap"
+  "xz-utils:/usr/bin/xz"
+  "zstd:/usr/bin/zstd"
 )
 # What only the project's own tests need.
 testing=(

@@ -72,10 +72,12 @@ on() {
   if running "$folder"; then return; fi
   . "$folder/machine"
   program=$(qemu)
+  kernel=$image/vmlinux
+  [ -f "$kernel" ] || kernel=$image/vmlinuz
   raw() { echo "driver=raw,node-name=$1,read-only=$3,file.driver=file,file.filename=$2,file.locking=off"; }
   "$program" -name plugpull-machine -nodefaults -no-user-config -display none -daemonize \
     -pidfile "$folder/pid" -M q35 -accel "${ACCEL:-tcg,tb-size=96}" -cpu max -m 768M -smp 1 \
-    -kernel "$image/vmlinuz" -initrd "$image/initrd" \
+    -kernel "$kernel" -initrd "$image/initrd" \
     -append 'console=ttyS0 quiet panic=-1 plugpull.ssh=1 plugpull.payload=none' \
     -serial "file:$folder/console" -no-reboot \
     -blockdev "$(raw root "$image/root.squashfs" on)" -device virtio-blk-pci,drive=root,serial=plugpull-root \

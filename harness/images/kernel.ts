@@ -4,6 +4,7 @@ import path from 'node:path';
 import { PlugpullError, UnavailableError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { AptBox, type Mirrors } from './apt.js';
+import { writeBareKernel } from './bare-kernel.js';
 import { loadOrder } from './modules.js';
 import { recipeFolder, type Recipe } from './recipe.js';
 import { runTool } from './tools.js';
@@ -40,7 +41,7 @@ const unneeded = [
   ),
 ];
 
-/** Writes `vmlinuz` and `initrd` to `out`. Needs about 350 MB in `work`, which it leaves empty. */
+/** Writes `vmlinuz`, `vmlinux` where that can be started, and `initrd` to `out`. Needs about 350 MB in `work`, which it leaves empty. */
 export async function buildKernel(
   recipe: Recipe,
   mirrors: Mirrors,
@@ -77,6 +78,9 @@ export async function buildKernel(
   }
   await rename(path.join(tree, 'boot', boot), path.join(out, 'vmlinuz'));
   await chmod(path.join(out, 'vmlinuz'), 0o644);
+  if (!(await writeBareKernel(path.join(out, 'vmlinuz'), path.join(out, 'vmlinux'), signal))) {
+    progress(`kernel ${recipe.kernel}: guests will unpack it, which takes seconds at a boot`);
+  }
   await buildInitrd(recipe, tree, release, path.join(out, 'initrd'), options);
   await rm(work, { recursive: true, force: true });
   return { package: kernel.package, version: kernel.version, release };

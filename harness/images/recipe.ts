@@ -8,6 +8,8 @@ import { projectRoot } from '../core/version.js';
 
 /** Goes up when the code that builds changes what it builds, so that older images are not taken for new ones. */
 const edition = '1';
+/** The same for what is built from the kernel's package. */
+const kernelEdition = '1';
 
 export const recipeFolder = path.join(projectRoot, 'vm-images');
 
@@ -63,7 +65,12 @@ export function readRecipe(kernel: string, suite: string): Recipe {
     process.versions.node.split('.')[0] ?? '',
     ...filesOf('root').map((file) => `${file}\n${text(file)}`),
   ]);
-  const digest = digestOf([rootDigest, JSON.stringify([source, modules]), text('initrd/init')]);
+  const digest = digestOf([
+    rootDigest,
+    kernelEdition,
+    JSON.stringify([source, modules]),
+    text('initrd/init'),
+  ]);
   return {
     kernel,
     ...source,

@@ -13,7 +13,7 @@ import { readRecipe, type Recipe } from './recipe.js';
 export interface VmImage {
   id: string;
   folder: string;
-  /** Path of vmlinuz. */
+  /** What QEMU starts: `vmlinux`, or else `vmlinuz`. */
   kernel: string;
   initrd: string;
   /** The root file system, a squashfs. */
@@ -49,7 +49,7 @@ export async function openImage(folder: string): Promise<VmImage> {
   return {
     id: manifest.id,
     folder,
-    kernel: path.join(folder, 'vmlinuz'),
+    kernel: path.join(folder, manifest.files.vmlinux === undefined ? 'vmlinuz' : 'vmlinux'),
     initrd: path.join(folder, 'initrd'),
     root: path.join(folder, 'root.squashfs'),
     release: manifest.kernel.release,
