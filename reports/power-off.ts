@@ -2,16 +2,10 @@
  * Power-offs of guests, side by side: what a disk showed that keeps all it is sent (as when QEMU is killed and no more), and
  * what one showed that loses what it was not told to flush.
  */
+import { settingOf } from './setting.js';
 import type { Row } from './summary-row.js';
 import type { Summary } from './summary.js';
 import { grouped } from './text.js';
-
-/** The parts of what such an event says of its place: `ext4 on 6.1, volatile`. Null for others. */
-export function settingOf({ rig, fs }: { rig: string; fs?: string }): { where: string; mode: string } | null {
-  if (rig !== 'vm' || fs === undefined) return null;
-  const comma = fs.lastIndexOf(', ');
-  return comma < 0 ? { where: fs, mode: '' } : { where: fs.slice(0, comma), mode: fs.slice(comma + 2) };
-}
 
 export interface SideBySide {
   target: string;

@@ -13,7 +13,7 @@ import type {
   Skipped,
 } from '../harness/core/events.js';
 import { OverTrials } from './over-trials.js';
-import { settingOf } from './power-off.js';
+import { settingOf } from './setting.js';
 import { Row } from './summary-row.js';
 import { clip } from './text.js';
 

@@ -1,7 +1,7 @@
 /** The summary at the end of a run, as lines for a terminal. */
 import { kindsOf, othersText, type Kind } from './kinds.js';
 import type { Colour, Paint } from './paint.js';
-import { settingOf } from './power-off.js';
+import { settingOf } from './setting.js';
 import type { Row } from './summary-row.js';
 import type { Summary } from './summary.js';
 import { clip, duration, grouped, oneLine, wrap } from './text.js';

@@ -8,10 +8,10 @@ import { fileSystemNames, parseFileSystem } from '../disk/file-systems.js';
 import { whyNoDiskHere } from '../rigs/disk.js';
 import { onPath, userModeLinux, whyNoUml } from '../rigs/uml.js';
 import { diskEngine } from '../uml/choose.js';
+import type { CampaignPlan } from './campaign-plan.js';
 import { sameCommandWith } from './command-line.js';
 import type { RunFlags } from './flags.js';
 import { pick } from './pick.js';
-import type { CampaignPlan } from './plan.js';
 import { shownBy } from './plan-targets.js';
 
 type Part = Pick<CampaignPlan, 'skipped' | 'wanted'> & { engines: Engine[] };

@@ -4,26 +4,17 @@ import { KillEngine, sweepChoices } from '../campaign/kill-engine.js';
 import { ModelEngine } from '../campaign/model-engine.js';
 import { faultNames, rigNames, type Config } from '../config/schema.js';
 import { UsageError } from '../core/errors.js';
-import type { Skipped } from '../core/events.js';
 import type { Target } from '../core/target.js';
 import { defaultModelOptions, notInModel } from '../explore/model-jobs.js';
 import { native } from '../../native/index.js';
 import { checkUsable } from '../rigs/folder.js';
+import type { CampaignPlan } from './campaign-plan.js';
 import { requireHeeded, requireTogether, withConfig, type RunFlags } from './flags.js';
 import { pick } from './pick.js';
 import { planDisk } from './plan-disk.js';
 import { hostEngine, wantsHost } from './plan-host.js';
 import { powerOffEngine } from './plan-poweroff.js';
 import { chooseTargets, shownBy } from './plan-targets.js';
-
-export interface CampaignPlan {
-  engines: Engine[];
-  targets: Target[];
-  skipped: Omit<Skipped, 'type'>[];
-  wanted: Wanted[];
-  /** Something in it mounts file systems. */
-  wantsMounts: boolean;
-}
 
 export function planCampaign(asked: RunFlags, config: Config): CampaignPlan {
   requireTogether(asked);

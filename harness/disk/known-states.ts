@@ -1,12 +1,11 @@
 /** What is known of crash states: outcomes by content, and by what was read. Bounded: the oldest are forgotten. */
 import type { SubjectCheck } from '../subjects/subject.js';
-import type { ShownAgain } from './show-again.js';
 import type { Look } from './state-source.js';
 
 export interface Outcome {
   checks: readonly SubjectCheck[];
   /** What it is judged by once its violation was seen again: also what repair gave. */
-  settled?: Pick<ShownAgain, 'checks' | 'repair'>;
+  settled?: { checks: readonly SubjectCheck[]; repair: string };
   /** Its violation did not come back: it tells nothing, of this state or of any other. */
   doubted?: boolean;
   /** Name of what was read; null where that was not seen. */

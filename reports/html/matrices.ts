@@ -1,5 +1,5 @@
 /** Verdicts beside each other: backends by workloads, and guests by what their disks lost. */
-import { settingOf } from '../power-off.js';
+import { settingOf } from '../setting.js';
 import type { Row } from '../summary-row.js';
 import type { Summary } from '../summary.js';
 import { grouped, plural } from '../text.js';

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { RunFlags } from '../../../harness/cli/flags.js';
 import { whyNoDiskFor } from '../../../harness/cli/plan-disk.js';
-import { planCampaign, type CampaignPlan } from '../../../harness/cli/plan.js';
+import type { CampaignPlan } from '../../../harness/cli/campaign-plan.js';
+import { planCampaign } from '../../../harness/cli/plan.js';
 import { configSchema, type ConfigInput } from '../../../harness/config/schema.js';
 import { UnavailableError, UsageError } from '../../../harness/core/errors.js';
 import { onPath } from '../../../harness/rigs/uml.js';

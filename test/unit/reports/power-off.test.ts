@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { RunEvent } from '../../../harness/core/events.js';
 import { Tally, conclude } from '../../../harness/campaign/tally.js';
-import { keptCaveat, missedByKilling, settingOf, sideBySide } from '../../../reports/power-off.js';
+import { keptCaveat, missedByKilling, sideBySide } from '../../../reports/power-off.js';
+import { settingOf } from '../../../reports/setting.js';
 import { Summary } from '../../../reports/summary.js';
 import { caveats, triedSentences } from '../../../reports/words.js';
 
