@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks of the project, in the order in which they are likely to fail.
+# All checks of the project; those that can run side by side do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,12 +14,17 @@ bin/plugpull image build 6.1 6.12 >"$logs/images" 2>&1 &
 images=$!
 beside=("$images")
 
-section "format"
-npx --no-install prettier --check . >/dev/null || { npx --no-install prettier --list-different . >&2; exit 1; }
-find native examples \( -name '*.cc' -o -name '*.h' -o -name '*.c' \) -print0 | xargs -0 clang-format --dry-run --Werror
-
-section "lint"
-npx --no-install eslint . --max-warnings 0
+check_text() {
+  section "format"
+  npx --no-install prettier --check . >/dev/null || { npx --no-install prettier --list-different .; return 1; }
+  find native examples \( -name '*.cc' -o -name '*.h' -o -name '*.c' \) -print0 |
+    xargs -0 clang-format --dry-run --Werror || return 1
+  section "lint"
+  npx --no-install eslint . --max-warnings 0
+}
+check_text >"$logs/text" 2>&1 &
+text=$!
+beside+=("$text")
 
 section "native tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 make -s -C native/test -j"$(nproc)" all
@@ -30,6 +35,9 @@ beside+=("$disk")
 scripts/with-reflink.sh make -s -C native/test check
 wait "$disk" || { cat "$logs/disk" >&2; exit 1; }
 cat "$logs/disk"
+
+wait "$text" || { cat "$logs/text" >&2; exit 1; }
+cat "$logs/text"
 
 section "guest images"
 if wait "$images"; then
