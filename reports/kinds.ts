@@ -1,5 +1,6 @@
 /** Findings of one kind: the same target, broken in the same way for the same reason, wherever and how often. */
 import type { FindingEvent } from '../harness/core/events.js';
+import { groupBy } from '../harness/core/group-by.js';
 import { clausesOf, listed } from './words.js';
 
 export interface Kind {
@@ -12,13 +13,11 @@ const mostNumbers = 8;
 
 /** In the order in which the kinds were first seen. */
 export function kindsOf(findings: readonly FindingEvent[]): Kind[] {
-  const groups = new Map<string, FindingEvent[]>();
-  for (const finding of findings) {
+  const key = (finding: FindingEvent): string => {
     const { target, fault, rig, verdict } = finding;
-    const key = [target, fault, rig, verdict, reasonOf(finding)].join('\u0000');
-    groups.set(key, [...(groups.get(key) ?? []), finding]);
-  }
-  return [...groups.values()].map((group) => {
+    return [target, fault, rig, verdict, reasonOf(finding)].join('\u0000');
+  };
+  return [...groupBy(findings, key).values()].map((group) => {
     const shown = group.reduce((least, one) => (size(one) < size(least) ? one : least));
     return { shown, others: group.filter((one) => one !== shown) };
   });

@@ -1,4 +1,5 @@
 /** The summary at the end of a run, as lines for a terminal. */
+import { groupBy } from '../harness/core/group-by.js';
 import { kindsOf, othersText, type Kind } from './kinds.js';
 import type { Colour, Paint } from './paint.js';
 import { settingOf } from './setting.js';
@@ -142,12 +143,7 @@ const columns: Column[] = [
 
 /** A table for each fault and rig. */
 function table(title: string, rows: Row[], summary: Summary, look: Look): string[] {
-  const places = new Map<string, Row[]>();
-  for (const row of rows) {
-    const place = tablePlace(row.target);
-    places.set(place, [...(places.get(place) ?? []), row]);
-  }
-  return [...places].flatMap(([place, part]) => [
+  return [...groupBy(rows, ({ target }) => tablePlace(target))].flatMap(([place, part]) => [
     look.paint('bold', `${title}: ${oneLine(place)}`),
     ...tableLines(part, summary, look),
     '',

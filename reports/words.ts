@@ -1,5 +1,6 @@
 /** A run in words: what terminal, Markdown and HTML all say. */
 import type { FindingEvent } from '../harness/core/events.js';
+import { groupBy } from '../harness/core/group-by.js';
 import type { CampaignVerdict } from '../harness/core/verdict.js';
 import { isViolation, verdicts } from '../harness/core/verdict.js';
 import { faultFacts, faultWords } from './fault-facts.js';
@@ -90,7 +91,6 @@ export function controlSentence(controls: Control[]): string | null {
   return `${controls.length === 2 ? 'both' : `all ${grouped(caught)}`} ${what}s caught`;
 }
 
-/** `torn 3, lost 1` */
 /** `torn 3, lost 1`, over all the rows. */
 export function violationList(...rows: Row[]): string {
   return verdicts
@@ -213,12 +213,7 @@ export function crashText(finding: FindingEvent): string {
 
 /** What was tried, one sentence for each fault and rig. */
 export function triedSentences(summary: Summary): string[] {
-  const groups = new Map<string, Row[]>();
-  for (const row of summary.rows) {
-    const key = tablePlace(row.target);
-    groups.set(key, [...(groups.get(key) ?? []), row]);
-  }
-  const tried = [...groups].map(([place, rows]) => {
+  const tried = [...groupBy(summary.rows, ({ target }) => tablePlace(target))].map(([place, rows]) => {
     const sum = (of: (row: Row) => number): number => rows.reduce((all, row) => all + of(row), 0);
     const fault = rows[0]?.target.fault ?? 'kill';
     const aimed = sum((row) => row.modes.step);

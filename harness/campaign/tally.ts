@@ -2,6 +2,7 @@
 import { addCounts, noCounts, upperBound95, violationsIn, type Counts } from '../core/counts.js';
 import type { FaultName, FindingEvent, RunEvent, Skipped, TargetSummary } from '../core/events.js';
 import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import { groupBy } from '../core/group-by.js';
 import { isViolation, type CampaignVerdict } from '../core/verdict.js';
 import { worst } from '../oracle/merge.js';
 
@@ -167,7 +168,7 @@ export function conclude(tally: Tally, gateUpperBound: number | null): Conclusio
       );
     }
   }
-  for (const [name, group] of groupControls(tally.controls())) {
+  for (const [name, group] of groupBy(tally.controls(), controlGroup)) {
     if (group.some(({ counts }) => violationsIn(counts) > 0)) continue;
     const tried = group.reduce((sum, { counts }) => sum + counts.held, 0);
     if (tried >= enoughForControl) {
@@ -242,13 +243,4 @@ function nameOf({ id, fs }: TargetSummary): string {
 /** A control backend need be caught under one of its workloads; a planted bug likewise. */
 function controlGroup({ target }: TargetTally): string {
   return `${target.planted ?? target.backend ?? target.id} (${target.fault} on ${target.rig})`;
-}
-
-function groupControls(controls: TargetTally[]): Map<string, TargetTally[]> {
-  const groups = new Map<string, TargetTally[]>();
-  for (const control of controls) {
-    const name = controlGroup(control);
-    groups.set(name, [...(groups.get(name) ?? []), control]);
-  }
-  return groups;
 }

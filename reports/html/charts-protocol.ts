@@ -1,4 +1,5 @@
 /** Where in the protocols the crashes fell, and how long recovery took. */
+import { groupBy } from '../../harness/core/group-by.js';
 import { Histogram } from '../histogram.js';
 import { noneShown, shownAs, type ShownCounts } from '../over-trials.js';
 import { rowNames } from '../row-names.js';
@@ -24,19 +25,15 @@ interface Protocol {
 
 /** Crashes by step, for each backend under each fault; controls apart. */
 export function protocols(summary: Summary): Protocol[] {
-  const groups = new Map<string, Row[]>();
-  for (const row of summary.subjects) {
-    if (row.coverage() === null) continue;
-    const key = `${row.target.backend ?? row.target.id}\u0000${row.target.fault}`;
-    groups.set(key, [...(groups.get(key) ?? []), row]);
-  }
-  return [...groups].map(([key, rows]) => {
+  const known = summary.subjects.filter((row) => row.coverage() !== null);
+  const key = ({ target }: Row): string => `${target.backend ?? target.id}\u0000${target.fault}`;
+  return [...groupBy(known, key)].map(([key, rows]) => {
     const [backend = '', fault = ''] = key.split('\u0000');
     const coverages = rows.flatMap((row) => row.coverage() ?? []);
     const hit = new Set(coverages.flatMap((coverage) => coverage.hit));
-    const known =
+    const named =
       rows[0]?.target.steps ?? coverages.flatMap((coverage) => [...coverage.hit, ...coverage.missed]);
-    const steps = [...new Set([...known, ...hit, ...coverages.flatMap(({ missed }) => missed)])].map(
+    const steps = [...new Set([...named, ...hit, ...coverages.flatMap(({ missed }) => missed)])].map(
       (step) => {
         const counts = noneShown();
         for (const row of rows) {

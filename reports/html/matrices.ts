@@ -1,4 +1,5 @@
 /** Verdicts beside each other: backends by workloads, and guests by what their disks lost. */
+import { groupBy } from '../../harness/core/group-by.js';
 import { settingOf } from '../setting.js';
 import type { Row } from '../summary-row.js';
 import type { Summary } from '../summary.js';
@@ -14,30 +15,29 @@ interface Matrix {
   caption: string;
   /** What its rows are. */
   corner: string;
-  rows: string[];
-  columns: string[];
-  cell: (row: string, column: string) => Html | string;
+  /** Where a row of the report stands. */
+  line: (row: Row) => string;
+  column: (row: Row) => string;
+  cell: (row: Row) => Html;
 }
 
 /** Backends by workloads, for each way to crash where there are several of both. */
 export function backendMatrices(rows: Row[], summary: Summary): Html[] {
   const named = rows.filter(({ target }) => target.backend !== undefined && target.workload !== undefined);
-  return groups(named, ({ target }) => placeText(target)).flatMap(([place, among]) => {
-    const backend = ({ target }: Row): string => target.backend ?? '';
-    const workload = ({ target }: Row): string => target.workload ?? '';
-    const cell = (one: string, other: string): Html | string => {
-      const row = among.find((candidate) => backend(candidate) === one && workload(candidate) === other);
-      if (row === undefined) return 'not tried';
-      const status = statusOf(row, summary);
-      const detail = status === 'violation' ? violationList(row) : plural(row.crashes, 'crash', 'crashes');
-      return markup`${pill(status)}<span class="cell">${detail}</span>`;
-    };
-    const caption = `Verdicts by backend and workload: ${place}`;
-    return matrix({
-      ...{ title: place, caption, corner: 'backend', cell },
-      ...{ rows: distinct(among, backend), columns: distinct(among, workload) },
-    });
-  });
+  return [...groupBy(named, ({ target }) => placeText(target))].flatMap(([place, among]) =>
+    matrix(among, {
+      title: place,
+      caption: `Verdicts by backend and workload: ${place}`,
+      corner: 'backend',
+      line: ({ target }) => target.backend ?? '',
+      column: ({ target }) => target.workload ?? '',
+      cell: (row) => {
+        const status = statusOf(row, summary);
+        const detail = status === 'violation' ? violationList(row) : plural(row.crashes, 'crash', 'crashes');
+        return cellOf(pill(status), detail);
+      },
+    }),
+  );
 }
 
 const modeMeanings: Record<string, string> = {
@@ -49,19 +49,21 @@ const modeMeanings: Record<string, string> = {
 /** File systems and kernels of guests by what their disks lost: what killing QEMU alone misses is seen in its first column. */
 export function guestMatrices(rows: Row[]): Html[] {
   const guests = rows.filter(({ target }) => settingOf(target) !== null);
-  const where = ({ target }: Row): string => settingOf(target)?.where ?? '';
   const mode = ({ target }: Row): string => settingOf(target)?.mode ?? '';
-  return groups(guests, ({ target }) => target.id).flatMap(([id, among]) => {
-    const cell = (place: string, lost: string): Html | string => {
-      const row = among.find((candidate) => where(candidate) === place && mode(candidate) === lost);
-      return row === undefined ? 'not tried' : guestCell(row);
-    };
-    const caption = `${id} by guest and by what its disk lost`;
-    const columns = distinct(among, mode);
-    const lead = columns.flatMap((lost) => modeMeanings[lost] ?? []).join('; ');
-    return matrix({
-      ...{ title: caption, lead: `${lead}.`, caption, corner: 'guest', cell },
-      ...{ rows: distinct(among, where), columns },
+  return [...groupBy(guests, ({ target }) => target.id)].flatMap(([id, among]) => {
+    const title = `${id} by guest and by what its disk lost`;
+    const lead = `${distinct(among, mode)
+      .flatMap((lost) => modeMeanings[lost] ?? [])
+      .join('; ')}.`;
+    const line = ({ target }: Row): string => settingOf(target)?.where ?? '';
+    return matrix(among, {
+      title,
+      lead,
+      caption: title,
+      corner: 'guest',
+      line,
+      column: mode,
+      cell: guestCell,
     });
   });
 }
@@ -72,12 +74,22 @@ function guestCell(row: Row): Html {
   const clean = row.counts.held > 0 ? held : pill('unmeasured');
   const verdict = row.violations > 0 ? pill(control ? 'caught' : 'violation') : clean;
   const what = row.explored === null ? plural(row.crashes, 'trial') : plural(row.crashes, 'crash state');
-  const detail = row.violations > 0 ? `${grouped(row.violations)} of ${what}` : what;
+  return cellOf(verdict, row.violations > 0 ? `${grouped(row.violations)} of ${what}` : what);
+}
+
+function cellOf(verdict: Html, detail: string): Html {
   return markup`${verdict}<span class="cell">${detail}</span>`;
 }
 
-function matrix({ title, lead, caption, corner, rows, columns, cell }: Matrix): Html[] {
-  if (rows.length < 2 || columns.length < 2) return [];
+/** None where one line or one column would be all. */
+function matrix(among: Row[], { title, lead, caption, corner, line, column, cell }: Matrix): Html[] {
+  const lines = distinct(among, line);
+  const columns = distinct(among, column);
+  if (lines.length < 2 || columns.length < 2) return [];
+  const at = (one: string, other: string): Html | string => {
+    const row = among.find((candidate) => line(candidate) === one && column(candidate) === other);
+    return row === undefined ? 'not tried' : cell(row);
+  };
   return [
     markup`<h3>${title}</h3>
       ${lead === undefined ? null : markup`<p class="lead">${lead}</p>`}
@@ -85,16 +97,10 @@ function matrix({ title, lead, caption, corner, rows, columns, cell }: Matrix): 
         ${table(
           caption,
           [{ head: corner }, ...columns.map((head) => ({ head }))],
-          rows.map((row) => [row, ...columns.map((column) => cell(row, column))]),
+          lines.map((one) => [one, ...columns.map((other) => at(one, other))]),
         )}
       </div>`,
   ];
-}
-
-function groups(rows: Row[], key: (row: Row) => string): [string, Row[]][] {
-  const all = new Map<string, Row[]>();
-  for (const row of rows) all.set(key(row), [...(all.get(key(row)) ?? []), row]);
-  return [...all];
 }
 
 function distinct(rows: Row[], part: (row: Row) => string): string[] {
