@@ -1,9 +1,11 @@
 /** The controller's side of a zygote: one process, one job at a time, restarted when it dies. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { WorkerAnswer, WorkerJob } from '../worker/job.js';
-import { workerCommand } from './worker-command.js';
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
@@ -98,4 +100,12 @@ export class Zygote {
     this.waiting = null;
     waiting?.reject(error);
   }
+}
+
+/** The worker beside this module: compiled, or the source through tsx when tests run the sources. */
+function workerCommand(): { argv: string[]; entry: string } {
+  const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'worker');
+  const compiled = path.join(folder, 'main.js');
+  if (existsSync(compiled)) return { argv: [], entry: compiled };
+  return { argv: ['--import', 'tsx'], entry: path.join(folder, 'main.ts') };
 }
